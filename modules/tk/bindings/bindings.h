@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What bindgen reads for the Rust layer: headers that the kernel crate's
+ * bindings don't cover, and the helpers for inline functions.
+ */
+#include <linux/tkernel/access.h>
+#include <linux/tkernel/process.h>
+#include <linux/tkernel/ptrace.h>
+
+#include "helpers.h"

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/dcache.h>
+#include <linux/fs.h>
+#include <linux/lockref.h>
+#include <linux/pid.h>
+#include <linux/ptrace.h>
+#include <linux/ratelimit.h>
+#include <linux/sched/signal.h>
+
+#include "helpers.h"
+
+struct pid *tk_helper_get_pid(struct pid *pid)
+{
+	return get_pid(pid);
+}
+
+struct pid *tk_helper_get_task_tgid(struct task_struct *task)
+{
+	return get_task_pid(task, PIDTYPE_TGID);
+}
+
+pid_t tk_helper_pid_nr(struct pid *pid)
+{
+	return pid_nr(pid);
+}
+
+bool tk_helper_same_thread_group(struct task_struct *a, struct task_struct *b)
+{
+	return same_thread_group(a, b);
+}
+
+struct task_struct *tk_helper_ptrace_parent(struct task_struct *task)
+{
+	return ptrace_parent(task);
+}
+
+struct task_struct *tk_helper_real_parent(struct task_struct *task)
+{
+	return rcu_dereference(task->real_parent);
+}
+
+long tk_helper_file_count(struct file *file)
+{
+	return file_count(file);
+}
+
+bool tk_helper_file_is_anon(struct file *file)
+{
+	return IS_ANON_FILE(file_inode(file));
+}
+
+int tk_helper_file_dentry_count(struct file *file)
+{
+	struct dentry *dentry = file_dentry(file);
+
+	return dentry ? READ_ONCE(dentry->d_lockref.count) : 0;
+}
+
+void tk_helper_ratelimit_default_init(struct ratelimit_state *rs)
+{
+	ratelimit_default_init(rs);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Inline functions and macros of the kernel that Rust can't call, one plain
+ * function each.
+ */
+#ifndef _TK_HELPERS_H
+#define _TK_HELPERS_H
+
+#include <linux/types.h>
+
+struct file;
+struct pid;
+struct ratelimit_state;
+struct task_struct;
+
+struct pid *tk_helper_get_pid(struct pid *pid);
+struct pid *tk_helper_get_task_tgid(struct task_struct *task);
+pid_t tk_helper_pid_nr(struct pid *pid);
+bool tk_helper_same_thread_group(struct task_struct *a, struct task_struct *b);
+struct task_struct *tk_helper_ptrace_parent(struct task_struct *task);
+struct task_struct *tk_helper_real_parent(struct task_struct *task);
+
+long tk_helper_file_count(struct file *file);
+bool tk_helper_file_is_anon(struct file *file);
+int tk_helper_file_dentry_count(struct file *file);
+
+void tk_helper_ratelimit_default_init(struct ratelimit_state *rs);
+
+#endif /* _TK_HELPERS_H */

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The Rust layer that all modules of tkernel-rs stand on.
+//!
+//! It wraps the hooks of `hooks.patch` ([`hooks`]) and the kernel interfaces that the `kernel`
+//! crate doesn't have yet, one file each. All `unsafe` code of the project is here; a feature
+//! module is safe Rust on top of it and never sees a raw binding.
+//!
+//! The layer is compiled into each module (`#[path = "../tk/mod.rs"] mod tk;`), so that modules
+//! don't depend on each other. A module that doesn't need some of it doesn't carry it: the linker
+//! drops what is unused.
+
+// What one module has no use for, another one has.
+#![allow(dead_code)]
+
+mod bindings;
+
+pub(crate) mod capability;
+pub(crate) mod file;
+pub(crate) mod hooks;
+pub(crate) mod misc_device;
+pub(crate) mod module;
+pub(crate) mod pid;
+pub(crate) mod ratelimit;
+pub(crate) mod rcu;
+pub(crate) mod rcu_table;
+pub(crate) mod task;

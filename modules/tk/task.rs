@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the kernel crate's [`Task`] lacks.
+//!
+//! C header: [`include/linux/sched.h`](srctree/include/linux/sched.h)
+
+use super::{
+    bindings,
+    rcu::ReadSide, //
+};
+use kernel::{
+    fmt::{
+        self,
+        Write as _, //
+    },
+    task::Task,
+};
+
+/// More methods for [`Task`].
+pub(crate) trait TaskExt {
+    /// Whether both are threads of one process.
+    fn same_process(&self, other: &Task) -> bool;
+
+    /// Counts the programs that the thread has executed; a child starts with its parent's count.
+    fn exec_id(&self) -> u64;
+
+    /// The thread that traces this one by ptrace.
+    fn tracer<'a>(&'a self, read_side: &'a impl ReadSide) -> Option<&'a Task>;
+
+    /// The thread that made this one, or took it over when the maker ended.
+    fn real_parent<'a>(&'a self, read_side: &'a impl ReadSide) -> &'a Task;
+
+    /// The name of the thread, as in `/proc/PID/comm`.
+    fn comm(&self) -> Comm;
+}
+
+/// # Safety
+///
+/// `ptr` points to a task that stays valid for the lifetime of the reference.
+#[inline(always)]
+pub(super) unsafe fn from_raw<'a>(ptr: *mut bindings::task_struct) -> &'a Task {
+    // SAFETY: The caller's promise; `Task` is transparent.
+    unsafe { &*ptr.cast() }
+}
+
+impl TaskExt for Task {
+    fn same_process(&self, other: &Task) -> bool {
+        // SAFETY: Both are valid tasks.
+        unsafe { bindings::tk_helper_same_thread_group(self.as_ptr(), other.as_ptr()) }
+    }
+
+    fn exec_id(&self) -> u64 {
+        // SAFETY: The task is valid. The kernel writes and reads the field without a lock too.
+        unsafe { (&raw const (*self.as_ptr()).self_exec_id).read_volatile() }
+    }
+
+    fn tracer<'a>(&'a self, _read_side: &'a impl ReadSide) -> Option<&'a Task> {
+        // SAFETY: The task is valid, and the tracer isn't freed before the read side ends.
+        unsafe {
+            let tracer = bindings::tk_helper_ptrace_parent(self.as_ptr());
+            (!tracer.is_null()).then(|| from_raw(tracer))
+        }
+    }
+
+    fn real_parent<'a>(&'a self, _read_side: &'a impl ReadSide) -> &'a Task {
+        // SAFETY: The task is valid and always has a parent, which isn't freed before the read
+        // side ends.
+        unsafe { from_raw(bindings::tk_helper_real_parent(self.as_ptr())) }
+    }
+
+    fn comm(&self) -> Comm {
+        // SAFETY: The task is valid. The name may change while it is read, as for every reader in
+        // the kernel; its last byte is always zero.
+        Comm(unsafe { (&raw const (*self.as_ptr()).comm).read_volatile() })
+    }
+}
+
+/// The name of a thread, fit for printing: what isn't visible ASCII prints as `?`.
+pub(crate) struct Comm([u8; bindings::TASK_COMM_LEN as usize]);
+
+impl fmt::Display for Comm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for &byte in self.0.iter().take_while(|&&byte| byte != 0) {
+            f.write_char(match byte {
+                b' '..=b'~' => char::from(byte),
+                _ => '?',
+            })?;
+        }
+        Ok(())
+    }
+}
