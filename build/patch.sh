@@ -17,7 +17,7 @@ open_tree() {
 	[[ ! -e $dir ]] || die "$dir is there already"
 	mkdir -p "$dir"
 	say "unpacking"
-	tar -xf "$("$here/source.sh" 7.3)/linux-source-7.3.tar.xz" --strip-components=1 -C "$dir"
+	"$here/in-root" tar -xf "$("$here/source.sh" 7.3)/linux-source-7.3.tar.xz" --strip-components=1 -C "$dir"
 	git -C "$dir" init -q
 	# The kernel's .gitignore hides files that Debian's source has.
 	git -C "$dir" add -A -f

@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Checks the sources, each kind with its established tool, and the rules of our
+# own that a tool can check. Ends with 'N passed, N failed'.
+
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+cd "$here/.."
+kernel=$(build/kernel.sh vm)
+tree=$kernel/tree
+passed=0
+failed=0
+
+in_root() { build/in-root "$@"; }
+
+# check NAME COMMAND…: shows the output of a command that fails.
+check() {
+	local name=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		echo "ok   $name"
+		passed=$((passed + 1))
+	else
+		echo "FAIL $name"
+		printf '%s\n' "$output"
+		failed=$((failed + 1))
+	fi
+}
+
+tracked() { git ls-files --cached --others --exclude-standard -- "$@"; }
+
+clippy() {
+	local out=out/clippy
+	# From scratch, or what is up to date isn't looked at again.
+	rm -rf "$out" && mkdir -p "$out"
+	in_root make -C "$tree" M="$PWD" MO="$PWD/$out" TK_SELFTEST=1 CLIPPY=1 modules \
+		>"$out/log" 2>&1 || { cat "$out/log"; return 1; }
+	! grep -A 12 -E '^(warning|error)|WARNING' "$out/log"
+}
+
+format() {
+	tracked '*.rs' | xargs build/in-root rustfmt --check --edition 2021 \
+		--config-path "$tree/.rustfmt.toml"
+}
+
+patch_style() { in_root "$tree/scripts/checkpatch.pl" --strict --no-tree hooks.patch; }
+
+c_style() {
+	# The kernel's types and macros aren't for user space; tests may be frank.
+	tracked '*.c' '*.h' | xargs build/in-root "$tree/scripts/checkpatch.pl" \
+		--strict --no-tree --terse -f \
+		--ignore VOLATILE,SPLIT_STRING,NEW_TYPEDEFS,AVOID_EXTERNS,CONST_STRUCT
+}
+
+# In a repository of just the files that it changes: the whole tree takes long.
+patch_applies() {
+	local source work files
+	source=$(build/source.sh 7.3)/linux-source-7.3.tar.xz
+	work=$(mktemp -d)
+	files=$(sed -n 's,^--- a/,,p' hooks.patch)
+	# shellcheck disable=SC2086 # one argument per file
+	in_root tar -xf "$source" -C "$work" --strip-components=1 --wildcards $(printf '*/%s ' $files)
+	git -C "$work" init -q
+	git -C "$work" add -f .
+	git -C "$work" -c user.name=lint -c user.email=lint@localhost commit -qm base
+	git -C "$work" -c user.name=lint -c user.email=lint@localhost am -q "$PWD/hooks.patch" &&
+		git -C "$work" reset -q --hard HEAD~ && in_root patch -s -p1 -d "$work" <hooks.patch
+	local status=$?
+	rm -rf "$work"
+	return "$status"
+}
+
+shell_scripts() {
+	local file
+	while read -r file; do
+		case $(head -n 1 "$file") in
+		'#!'*sh) echo "$file" ;;
+		*) [[ $file != *.sh ]] || echo "$file" ;;
+		esac
+	done < <(tracked | grep -v '\.patch$')
+}
+
+shell_style() { shell_scripts | xargs build/in-root shellcheck -x -P SCRIPTDIR -P build; }
+
+python_style() {
+	tracked '*.py' | xargs build/in-root python3 -m pyflakes
+}
+
+# `unsafe` and raw bindings are the layer's alone.
+unsafe_outside_layer() {
+	! tracked 'modules/*.rs' | grep -v '^modules/tk/' |
+		xargs grep -nE '\bunsafe\b|\bbindings::' /dev/null
+}
+
+# What a user can reach must not panic.
+panics() {
+	! tracked 'modules/*.rs' | grep -v _tests.rs |
+		xargs grep -nE '\.unwrap\(\)|\.expect\(|\b(panic|todo|unimplemented|unreachable)!' /dev/null
+}
+
+spdx() {
+	local file
+	for file in $(tracked '*.rs' '*.c' '*.h' '*.sh' '*.py' '*Kbuild' Makefile '*.config'); do
+		head -n 3 "$file" | grep -q SPDX-License-Identifier || echo "$file has no SPDX line"
+	done | { ! grep .; }
+}
+
+check "clippy, with the kernel's lints" clippy
+check "rustfmt" format
+check "checkpatch --strict on hooks.patch" patch_style
+check "hooks.patch applies with git am and with patch -p1" patch_applies
+check "checkpatch --strict on C" c_style
+check "shellcheck" shell_style
+check "pyflakes" python_style
+check "unsafe code and raw bindings only in modules/tk" unsafe_outside_layer
+check "nothing that panics" panics
+check "SPDX lines" spdx
+
+echo "$passed passed, $failed failed"
+((failed == 0))

@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# modules.sh vm|debug [MAKE ARGUMENTS…]: builds the modules and the tests' own
+# for that kernel, and prints the directory that they are in.
+
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+flavour=${1:-}
+shift || die "usage: modules.sh vm|debug [MAKE ARGUMENTS…]"
+
+checkout=$(dirname "$here")
+kernel=$("$here/kernel.sh" "$flavour")
+# Apart from what `make` builds for the machine's own kernel, and beside the
+# sources, so that messages name paths that an editor finds.
+out=$checkout/out/$flavour
+mkdir -p "$out"
+# The compiler has to be the kernel's.
+read -ra make_args <"$kernel/make-args" || true
+
+# Output only if something is wrong: `make vm` prints what the guest prints.
+log=$out/build.log
+"$here/in-root" make -C "$kernel/tree" "${make_args[@]}" M="$checkout" MO="$out" \
+	TK_SELFTEST=1 modules "$@" >"$log" 2>&1 || {
+	cat "$log" >&2
+	die "building the modules failed"
+}
+echo "$out"
