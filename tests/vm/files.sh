@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Collects what the guest finds in /usr/share/tkernel-rs: the tests, the C
+# programs that they use, built here because the guest is slow, and the C header.
+# files.sh FLAVOUR: prints the directory.
+
+set -euo pipefail
+. "$(dirname "$0")/../../build/common.sh"
+
+checkout=$(dirname "$here")
+kernel=$("$here/kernel.sh" "$1")
+files=$checkout/out/files
+mkdir -p "$files"
+lock files
+
+cd "$checkout"
+"$here/in-root" rsync -a --delete --exclude __pycache__ --exclude /bin --exclude /bin32 \
+	--exclude /kselftest --exclude /readme --exclude /demo --exclude /bench \
+	tests/guest/ "$files/"
+install -D -t "$files/include" include/uapi/ttools.h
+install -D -t "$files/demo" demo/demo.sh
+install -D -t "$files/bench" tests/bench/*.sh
+
+# The code blocks of the README, a file for each language.
+readme() {
+	mkdir -p "$files/readme"
+	awk -v dir="$files/readme" '
+		/^```$/ && out { close(out); out = "" }
+		out { print > out }
+		/^```(c|python|rust)$/ { out = dir "/" substr($0, 4) ".src" }' README.md
+	mv "$files/readme/python.src" "$files/readme/python"
+	in_root gcc "${cflags[@]}" -x c -o "$files/readme/c" "$files/readme/c.src"
+	in_root rustc --edition 2021 -C target-feature=+crt-static -D warnings \
+		-o "$files/readme/rust" "$files/readme/rust.src"
+}
+
+# The kernel's own tests of what our hooks touch.
+selftests() {
+	[[ $(cat "$files/kselftest/of" 2>/dev/null) != "$kernel" ]] || return 0
+	rm -rf "$files/kselftest" out/kselftest
+	mkdir -p out/kselftest
+	# With gcc, whatever the kernel was built with.
+	in_root make -C "$kernel/tree/tools/testing/selftests" TARGETS=ptrace \
+		KHDR_INCLUDES="-isystem $kernel/tree/usr/include" \
+		O="$checkout/out/kselftest" INSTALL_PATH="$files/kselftest" install
+	echo "$kernel" >"$files/kselftest/of"
+}
+
+programs() {
+	in_root make -C tests/guest/src OUT="$files"
+	in_root gcc "${cflags[@]}" -g -o "$files/demo/vault" demo/vault.c
+	in_root gcc "${cflags[@]}" -o "$files/bench/ptrace-cost" tests/bench/ptrace-cost.c
+	readme
+	selftests
+}
+
+in_root() { "$here/in-root" "$@"; }
+cflags=(-O2 -static -Wall -Wextra -Werror -I include/uapi)
+
+log=$checkout/out/files.log
+# In a shell of its own: a function whose status is tested goes on after errors.
+(set -e && programs) >"$log" 2>&1 &
+wait $! || {
+	cat "$log" >&2
+	die "building the guest's programs failed"
+}
+echo "$files"

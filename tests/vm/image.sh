@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Makes the guest's root file system, a Debian userland with the packages of the
+# list beside this script, unless the cache has it, and prints its path. Neither
+# kernel nor modules nor tests are in it: vm.py brings those on a second disk.
+
+set -euo pipefail
+. "$(dirname "$0")/../../build/common.sh"
+
+list=$(dirname "$0")/packages
+
+# mmdebstrap runs hooks with the new root as $1.
+# shellcheck disable=SC2016
+tree_setup='
+	echo tkernel >"$1/etc/hostname"
+	echo "127.0.0.1 localhost tkernel" >"$1/etc/hosts"
+	: >"$1/etc/fstab"
+	echo "set debuginfod enabled off" >>"$1/etc/gdb/gdbinit"
+	mkdir "$1/tk" "$1/results" "$1/usr/share/tkernel-rs" "$1/usr/lib/modules"'
+
+make_image() {
+	debootstrap_to "$work/root.tar" "$list" --customize-hook="$tree_setup" &&
+		"$here/in-root" mke2fs -q -t ext4 -L tkernel -O ^has_journal -m 0 \
+			-E root_owner=0:0 -d "$work/root.tar" "$work/root.ext4" 8G
+}
+
+entry=$cache/image-$(cat "$0" "$list" | content_key)
+if [[ ! -d $entry ]]; then
+	lock image
+fi
+if [[ ! -d $entry ]]; then
+	need_tool mmdebstrap mmdebstrap uidmap
+	say "making the guest's image (Debian $suite), about 2 minutes, log in $cache/logs/image.log"
+	save_apt_settings
+	work=$cache/image.new
+	rm -rf "$work"
+	mkdir "$work"
+	with_log "$cache/logs/image.log" make_image
+	rm "$work/root.tar"
+	mv "$work" "$entry"
+	prune image 2
+fi
+touch "$entry"
+echo "$entry/root.ext4"

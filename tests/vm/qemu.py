@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The QEMU command of a guest, and whether KVM is any use on this machine."""
+
+import hashlib
+import os
+import pathlib
+import subprocess
+
+import disk
+from guest import CONSOLE, ERR, OUT, Guest, GuestError
+
+KVM = ["-accel", "kvm", "-cpu", "host"]
+# Each virtual CPU on a thread of its own.
+TCG = ["-accel", "tcg,thread=multi", "-cpu", "max"]
+# One nanosecond is one instruction. Without the fast string instructions a copy
+# counts per byte, and HPET reads would lengthen the emulator's turns.
+ICOUNT = ["-accel", "tcg", "-icount", "shift=0,sleep=off",
+          "-cpu", "max,-erms,-fsrm,-fsrs,-fzrm", "-machine", "hpet=off"]
+
+# The disk with `init` has to be mounted by something that is not on it.
+KERNEL_ARGUMENTS = ("console=ttyS0 loglevel=6 printk.time=1 panic=-1 root=/dev/vda rootfstype=ext4 rw {} "
+                    'init=/bin/sh -- -c "mount -t devtmpfs dev /dev; mount /dev/vdb /tk; exec /tk/init"')
+
+
+def command(accelerator, kernel, disks, cpus, mem, append="", extra=()):
+    """`disks` are (path, keep): what the guest writes to a disk is lost unless `keep`."""
+    words = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
+             "-no-reboot", "-machine", "pc", *accelerator, "-smp", str(cpus), "-m", str(mem),
+             "-kernel", str(kernel / "bzImage"), "-append", KERNEL_ARGUMENTS.format(append),
+             "-device", "virtio-rng-pci"]
+    for path, keep in disks:
+        words += ["-drive", f"file={path},format=raw,if=virtio,snapshot={'off' if keep else 'on'}"]
+    return [*words, *extra]
+
+
+def _kvm_boots(kernel, image):
+    """Boots a guest whose script is `true`: a /dev/kvm alone promises nothing."""
+    end = "end of the probe"
+    with disk.make(kernel, [], None, pathlib.Path("/bin/true"), [], end, "") as job:
+        words = command(KVM, kernel, [(image, False), (disk.path_of(job), False)], 1, 512)
+        with Guest(words, [job]) as guest:
+            try:
+                sinks = dict.fromkeys((CONSOLE, OUT, ERR), lambda data: None)
+                return guest.run(end.encode(), sinks, boot_timeout=10, timeout=10) == 0
+            except GuestError:
+                return False
+
+
+def accelerator(kernel, image, icount):
+    """What to run the guest with. KVM is tried once per boot of this machine."""
+    if icount:
+        return ICOUNT
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return TCG
+    version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, check=True).stdout
+    boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_bytes()
+    key = hashlib.sha256(boot + version).hexdigest()[:12]
+    answer = pathlib.Path(os.environ["TKERNEL_CACHE"]) / f"kvm-{key}"
+    if not answer.exists():
+        answer.write_text("works" if _kvm_boots(kernel, image) else "does not work")
+    return KVM if answer.read_text() == "works" else TCG
