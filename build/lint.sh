@@ -45,7 +45,8 @@ format() {
 		--config-path "$tree/.rustfmt.toml"
 }
 
-patch_style() { in_root "$tree/scripts/checkpatch.pl" --strict --no-tree hooks.patch; }
+# By standard input, or checkpatch takes it for a source file of a repository.
+patch_style() { in_root "$tree/scripts/checkpatch.pl" --strict --no-tree - <hooks.patch; }
 
 c_style() {
 	# The kernel's types and macros aren't for user space; tests may be frank.
@@ -56,12 +57,11 @@ c_style() {
 
 # In a repository of just the files that it changes: the whole tree takes long.
 patch_applies() {
-	local source work files
+	local source work
 	source=$(build/source.sh 7.3)/linux-source-7.3.tar.xz
 	work=$(mktemp -d)
-	files=$(sed -n 's,^--- a/,,p' hooks.patch)
-	# shellcheck disable=SC2086 # one argument per file
-	in_root tar -xf "$source" -C "$work" --strip-components=1 --wildcards $(printf '*/%s ' $files)
+	sed -n 's,^--- a/,*/,p' hooks.patch |
+		in_root tar -xf "$source" -C "$work" --strip-components=1 --wildcards -T -
 	git -C "$work" init -q
 	git -C "$work" add -f .
 	git -C "$work" -c user.name=lint -c user.email=lint@localhost commit -qm base
@@ -102,9 +102,13 @@ panics() {
 
 spdx() {
 	local file
+	local bad=0
 	for file in $(tracked '*.rs' '*.c' '*.h' '*.sh' '*.py' '*Kbuild' Makefile '*.config'); do
-		head -n 3 "$file" | grep -q SPDX-License-Identifier || echo "$file has no SPDX line"
-	done | { ! grep .; }
+		head -n 3 "$file" | grep -q SPDX-License-Identifier && continue
+		echo "$file has no SPDX line"
+		bad=1
+	done
+	return "$bad"
 }
 
 check "clippy, with the kernel's lints" clippy

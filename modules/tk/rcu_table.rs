@@ -283,10 +283,8 @@ impl<'a, V: Entry, S: Send + Unpin + 'static> Writer<'a, V, S> {
             return false;
         }
         // SAFETY: The node is in the table, and the mutex keeps it there.
-        link.store(
-            follow(self.buckets().next(unsafe { &(*node).value })),
-            Release,
-        );
+        let next = follow(self.buckets().next(unsafe { &(*node).value }));
+        link.store(next, Release);
         // SAFETY: It came from a box, and no link of the current array leads to it any more; one
         // of the array before is out of reach for new readers.
         RcuBox::drop_after_grace_period(unsafe { KBox::from_raw(node) });

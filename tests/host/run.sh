@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Tests of what runs on this machine: `make vm`, the build for other kernels,
+# DKMS. Prints TAP.
+
+set -uo pipefail
+
+cd "$(dirname "$0")/../.." || exit
+flavour=${1:-vm}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+count=0
+
+# result NAME COMMAND…: passes if the command does; else shows what it printed.
+result() {
+	local name=$1
+	shift
+	count=$((count + 1))
+	if "$@" >"$work/log" 2>&1; then
+		echo "ok $count - $name"
+	else
+		echo "not ok $count - $name"
+		sed 's/^/# /' "$work/log" "$work"/{out,err,status} 2>/dev/null
+	fi
+	rm -f "$work"/{out,err,status}
+}
+
+# Not as part of the make that these tests may run under.
+as_a_user_does() { env -u MAKEFLAGS -u MAKELEVEL make "$@"; }
+
+# in_vm TEXT: runs a script of that text; leaves out, err and status.
+in_vm() {
+	printf '#!/bin/bash\n%s\n' "$1" >"$work/script"
+	as_a_user_does vm SCRIPT="$work/script" KERNEL_FLAVOUR="$flavour" \
+		>"$work/out" 2>"$work/err"
+	echo $? >"$work/status"
+}
+
+is() { [[ $(<"$work/$1") == "$2" ]]; }
+
+passes_status_and_output() {
+	in_vm 'echo to stdout; echo to stderr >&2; exit 7'
+	is status 7 && is out 'to stdout' && is err 'to stderr'
+}
+
+succeeds_silently() {
+	in_vm 'modprobe ttools && test -c /dev/ttools'
+	is status 0 && is out '' && is err ''
+}
+
+keeps_binary_output() {
+	in_vm 'head -c 300000 /dev/zero | tr "\0" "\377"; printf "\r\n\0end"'
+	is status 0 && { head -c 300000 /dev/zero | tr '\0' '\377'
+		printf '\r\n\0end'; } | cmp - "$work/out"
+}
+
+reports_a_panic() {
+	in_vm 'echo c >/proc/sysrq-trigger'
+	is status 125 && grep -q 'panic' "$work/err" && is out ''
+}
+
+ends_a_hang() {
+	VM_TIMEOUT=30 in_vm 'sleep 1000'
+	is status 125 && grep -q '30 s' "$work/err"
+}
+
+says_what_script_is_missing() {
+	as_a_user_does vm SCRIPT=/no/such/file >"$work/out" 2>"$work/err" && return 1
+	grep -q 'no file /no/such/file' "$work/err"
+}
+
+refuses_kernels_without_hooks() {
+	mkdir -p "$work/kdir/include/config"
+	echo CONFIG_RUST=y >"$work/kdir/include/config/auto.conf"
+	as_a_user_does KDIR="$work/kdir" >"$work/out" 2>"$work/err" && return 1
+	grep -q 'no hooks.patch' "$work/err"
+}
+
+# copy DIR: the sources, without what was built.
+copy() {
+	git ls-files --cached --others --exclude-standard |
+		build/in-root rsync -a --files-from=- . "$1"
+}
+
+# A copy, so that the objects don't end up among the sources.
+installs() {
+	copy "$work/src" &&
+		build/in-root make -C "$work/src" KDIR="$tree" DESTDIR="$work/dest" \
+			"${make_args[@]}" DEPMOD=true install &&
+		[[ -f $work/dest/lib/modules/$release/updates/ttools.ko ]] &&
+		[[ ! -e $work/dest/lib/modules/$release/updates/tk_selftest.ko ]] &&
+		cmp include/uapi/ttools.h "$work/dest/usr/local/include/ttools.h" &&
+		build/in-root make -C "$work/src" KDIR="$tree" clean &&
+		[[ -z $(find "$work/src" -name '*.o' -o -name '*.ko') ]]
+}
+
+dkms_builds() {
+	mkdir -p "$work/dkms" "$work/usr"
+	rm -rf "$work/src"
+	copy "$work/usr/tkernel-rs-0.1" &&
+		build/in-root dkms build tkernel-rs/0.1 -k "$release" --no-depmod \
+			--kernelsourcedir "$tree" --dkmstree "$work/dkms" \
+			--sourcetree "$work/usr" --installtree "$work/dest" &&
+		find "$work/dkms" -name 'ttools.ko*' | grep .
+}
+
+kernel=$(build/kernel.sh "$flavour") || exit
+tree=$kernel/tree
+read -ra make_args <"$kernel/make-args"
+release=$(<"$kernel/release")
+
+result "make vm passes output and status on" passes_status_and_output
+result "make vm prints nothing of its own" succeeds_silently
+result "make vm keeps binary output" keeps_binary_output
+result "make vm reports a guest that panics" reports_a_panic
+result "make vm ends a guest that hangs" ends_a_hang
+result "make vm says that there is no such script" says_what_script_is_missing
+result "make refuses a kernel without the hooks" refuses_kernels_without_hooks
+result "make install installs modules and header, make clean cleans" installs
+result "DKMS builds the modules" dkms_builds
+echo "1..$count"
