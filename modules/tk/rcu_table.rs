@@ -3,7 +3,8 @@
 //! A hash table that is read under RCU and grows and shrinks with its contents.
 //!
 //! Looking up costs a multiplication and, in the usual case of a key that isn't there, one or two
-//! loads, however many entries there are. It takes no lock and may happen in any context.
+//! loads, however many entries there are: there are at least four times as many buckets, so that
+//! most are empty. It takes no lock and may happen in any context.
 //! Changing the table takes a mutex and may sleep. Entries don't change once they are in: a change
 //! is a new entry in place of the old one, and readers see the one or the other.
 //!
@@ -66,8 +67,13 @@ struct Buckets<V> {
 impl<V: Entry> Buckets<V> {
     const MIN: usize = 64;
 
-    fn new(len: usize, which: usize) -> Result<KBox<RcuBox<Self>>> {
-        let len = len.next_power_of_two().max(Self::MIN);
+    /// Buckets for an entry, at least; at most eight times as many, before the array shrinks.
+    const SPARSE: usize = 4;
+
+    fn new(entries: usize, which: usize) -> Result<KBox<RcuBox<Self>>> {
+        let len = (2 * Self::SPARSE * entries)
+            .next_power_of_two()
+            .max(Self::MIN);
         let mut heads = KVVec::with_capacity(len, GFP_KERNEL)?;
         for _ in 0..len {
             heads.push(Atomic::new(core::ptr::null_mut()), GFP_KERNEL)?;
@@ -297,9 +303,9 @@ impl<'a, V: Entry, S: Send + Unpin + 'static> Writer<'a, V, S> {
     /// Goes to more or fewer buckets if there are too few or by far too many.
     fn resize(&mut self) {
         let old = self.buckets();
-        let len = self.writers.len;
+        let wanted = self.writers.len * Buckets::<V>::SPARSE;
         let buckets = old.heads.len();
-        if len <= buckets && (len >= buckets / 8 || buckets == Buckets::<V>::MIN) {
+        if wanted <= buckets && (wanted >= buckets / 8 || buckets == Buckets::<V>::MIN) {
             return;
         }
         // SAFETY: The number came from `get_state_synchronize_rcu()` or from starting to poll.
@@ -307,7 +313,7 @@ impl<'a, V: Entry, S: Send + Unpin + 'static> Writer<'a, V, S> {
             return;
         }
         // A table that is too small or too large is still right.
-        let Ok(new) = Buckets::new(len * 2, 1 - (old.which & 1)) else {
+        let Ok(new) = Buckets::new(self.writers.len, 1 - (old.which & 1)) else {
             return;
         };
 

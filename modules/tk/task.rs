@@ -6,12 +6,18 @@
 
 use super::{
     bindings,
+    pid::Pid,
     rcu::ReadSide, //
 };
 use kernel::{
+    current,
     fmt::{
         self,
         Write as _, //
+    },
+    sync::{
+        aref::ARef,
+        rcu, //
     },
     task::Task,
 };
@@ -79,6 +85,41 @@ impl TaskExt for Task {
         // SAFETY: The task is valid. The name may change while it is read, as for every reader in
         // the kernel; its last byte is always zero.
         Comm(unsafe { (&raw const (*self.as_ptr()).comm).read_volatile() })
+    }
+}
+
+/// Finds a process other than current's that uses the same memory (vfork(2), `CLONE_VM`) and that
+/// `wanted` says yes to. Returns its identity and its [`TaskExt::exec_id`]: when that has changed
+/// it uses other memory.
+///
+/// Looks at all processes if there may be one. `wanted` must not sleep. A process that is just
+/// being made may be missed.
+pub(crate) fn find_memory_sharer(wanted: impl Fn(&Task) -> bool) -> Option<(ARef<Pid>, u64)> {
+    // SAFETY: No requirements.
+    if !unsafe { bindings::tk_helper_others_use_our_memory() } {
+        return None;
+    }
+    let _read_side = rcu::read_lock();
+    let mut next = core::ptr::null_mut();
+    loop {
+        // SAFETY: `next` is null or a process that isn't freed before the read side ends.
+        next = unsafe { bindings::tk_helper_next_process(next) };
+        if next.is_null() {
+            return None;
+        }
+        // SAFETY: As above.
+        let process = unsafe { from_raw(next) };
+        // First, so that it is the older one if the process executes something meanwhile.
+        let exec_id = process.exec_id();
+        // SAFETY: As above.
+        if unsafe { bindings::tk_helper_uses_our_memory(next) }
+            && !process.same_process(current!())
+            && wanted(process)
+        {
+            if let Some(pid) = Pid::of_process(process) {
+                return Some((pid, exec_id));
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Ops that allow everything.
+//! Ops that allow everything, and a device that does nothing.
 
 use super::tk::{
     hooks::{
@@ -17,11 +17,19 @@ use super::tk::{
             Request, //
         },
     },
+    misc_device::{
+        Caller,
+        Counter,
+        MiscDevice,
+        Options,
+        Registration, //
+    },
     pid::Pid,
     rcu::AtomicContext,
 };
 use kernel::{
     prelude::*,
+    sync::Arc,
     task::Task,
     time::{
         delay::fsleep,
@@ -39,6 +47,28 @@ impl Holder {
         Self {
             fork_delay: Delta::from_millis(fork_delay_ms.into()),
         }
+    }
+}
+
+/// A device with that minor number, which does nothing.
+pub(crate) fn device(minor: u8, holder: Arc<Holder>) -> impl PinInit<Registration<Holder>, Error> {
+    Registration::new(
+        Options {
+            name: c"tk_selftest",
+            minor,
+            mode: 0o600,
+        },
+        holder,
+    )
+}
+
+impl MiscDevice for Holder {
+    type Module = super::Selftest;
+
+    const COUNTERS: &'static [Counter<Self>] = &[];
+
+    fn ioctl(&self, _caller: Caller, _cmd: u32, _arg: usize) -> Result<isize> {
+        Err(EINVAL)
     }
 }
 

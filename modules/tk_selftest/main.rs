@@ -4,7 +4,7 @@
 //!
 //! Loading it runs the KUnit suites of the layer ([`table_tests`]); the results are in the kernel
 //! log. Its parameters make it a neighbour for the tests of other modules: it holds hooks that
-//! they want ([`holder`]), or stays inside an op while it is to be unloaded.
+//! they want and a device's number ([`holder`]), or stays inside an op while it is to be unloaded.
 
 #[path = "../tk/mod.rs"]
 mod tk;
@@ -18,7 +18,10 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
-use tk::hooks;
+use tk::{
+    hooks,
+    misc_device, //
+};
 
 module! {
     type: Selftest,
@@ -35,6 +38,10 @@ module! {
             default: 0,
             description: "Milliseconds that forks sleep in the process hook (default: 0)",
         },
+        minor: u8 {
+            default: 0,
+            description: "Minor number of a misc device to make (default: no device)",
+        },
     },
 }
 
@@ -42,12 +49,14 @@ struct Selftest {
     _ptrace: Option<Pin<KBox<hooks::ptrace::Registration<Holder>>>>,
     _access: Option<Pin<KBox<hooks::access::Registration<Holder>>>>,
     _process: Option<Pin<KBox<hooks::process::Registration<Holder>>>>,
+    _device: Option<Pin<KBox<misc_device::Registration<Holder>>>>,
 }
 
 impl kernel::Module for Selftest {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let hold = *module_parameters::hold.value_ref();
         let delay = *module_parameters::fork_delay_ms.value_ref();
+        let minor = *module_parameters::minor.value_ref();
         let holder = Arc::new(Holder::new(delay), GFP_KERNEL)?;
 
         Ok(Self {
@@ -64,8 +73,13 @@ impl kernel::Module for Selftest {
                 None
             },
             _process: if hold & 4 != 0 {
-                let hook = hooks::process::Registration::new(holder);
+                let hook = hooks::process::Registration::new(holder.clone());
                 Some(KBox::pin_init(hook, GFP_KERNEL)?)
+            } else {
+                None
+            },
+            _device: if minor != 0 {
+                Some(KBox::pin_init(holder::device(minor, holder), GFP_KERNEL)?)
             } else {
                 None
             },

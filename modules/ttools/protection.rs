@@ -58,6 +58,15 @@ impl Protection {
         }
     }
 
+    /// For a process that uses the memory of this one, until it executes its next program.
+    pub(crate) fn for_sharer(&self, process: ARef<Pid>, exec_id: u64) -> Self {
+        Self {
+            process,
+            reason: Reason::SharedMemory { exec_id },
+            tracers: self.tracers.clone(),
+        }
+    }
+
     /// The same for the whole tree.
     pub(crate) fn with_tree(&self) -> Self {
         Self {
@@ -105,18 +114,17 @@ impl Protection {
 
     /// What the process `pid`, which the protected one makes, starts with.
     pub(crate) fn for_child(&self, child: &Task, pid: &Pid, flags: CloneFlags) -> Option<Self> {
-        let reason = match self.reason {
-            Reason::Own { tree: true } => self.reason,
-            _ if flags.shares_memory() => Reason::SharedMemory {
-                exec_id: child.exec_id(),
-            },
-            _ => return None,
-        };
-        Some(Self {
-            process: pid.into(),
-            reason,
-            tracers: self.tracers.clone(),
-        })
+        if self.is_tree() {
+            Some(Self {
+                process: pid.into(),
+                reason: self.reason,
+                tracers: self.tracers.clone(),
+            })
+        } else if flags.shares_memory() {
+            Some(self.for_sharer(pid.into(), child.exec_id()))
+        } else {
+            None
+        }
     }
 
     /// Whether the process asked for it itself, or inherited it.

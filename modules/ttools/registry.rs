@@ -39,10 +39,18 @@ use super::{
             RcuTable,
             Writer, //
         },
-        task::TaskExt as _,
+        task::{
+            find_memory_sharer,
+            TaskExt as _, //
+        },
     },
 };
-use kernel::{current, prelude::*, sync::rcu, task::Task};
+use kernel::{
+    current,
+    prelude::*,
+    sync::rcu,
+    task::Task, //
+};
 
 /// What the administrator chose when the module was loaded.
 #[derive(Clone, Copy)]
@@ -107,8 +115,9 @@ impl Registry {
     /// Returns `EEXIST` if it is protected so already.
     pub(crate) fn protect(&self, tree: bool) -> Result {
         let process = Pid::of_process(current!()).ok_or(ESRCH)?;
+        let key = process.key();
         let mut table = self.table.lock();
-        let new = match table.get(process.key().as_usize()) {
+        let new = match table.get(key.as_usize()) {
             Some(old) if old.is_own() => {
                 if !tree || old.is_tree() {
                     return Err(EEXIST);
@@ -117,12 +126,63 @@ impl Registry {
             }
             _ => Protection::new(process, tree),
         };
-        self.put(&mut table, new)
+        self.put(&mut table, new)?;
+        self.cover_sharers(&mut table, key).inspect_err(|_| {
+            Self::remove(&mut table, key);
+            self.uncover_sharers(&mut table);
+        })
     }
 
-    /// Ends the protection of current's process.
+    /// Ends the protection that current's process has asked for or inherited.
     pub(crate) fn unprotect(&self) {
-        self.remove(ProcessKey::of(current!()));
+        let key = ProcessKey::of(current!());
+        let mut table = self.table.lock();
+        if table.get(key.as_usize()).is_some_and(Protection::is_own) {
+            Self::remove(&mut table, key);
+            self.uncover_sharers(&mut table);
+        }
+    }
+
+    /// Protects the processes that use the memory of current's, which is protected by `key`.
+    fn cover_sharers(&self, table: &mut Writer<'_, Protection, Totals>, key: ProcessKey) -> Result {
+        loop {
+            let open = |task: &Task| {
+                let entry = table.get(ProcessKey::of(task).as_usize());
+                !entry.is_some_and(|protection| protection.covers(task))
+            };
+            // A process that is covered covers its children, so this comes to an end.
+            let Some((process, exec_id)) = find_memory_sharer(open) else {
+                return Ok(());
+            };
+            let owner = table.get(key.as_usize()).ok_or(ESRCH)?;
+            let new = owner.for_sharer(process, exec_id);
+            self.put(table, new)?;
+        }
+    }
+
+    /// Ends that, unless another process with the same memory is protected: then current's is one
+    /// of those that share its memory.
+    fn uncover_sharers(&self, table: &mut Writer<'_, Protection, Totals>) {
+        let is_own = |task: &Task| {
+            let entry = table.get(ProcessKey::of(task).as_usize());
+            entry.is_some_and(Protection::is_own)
+        };
+        if let Some((owner, _)) = find_memory_sharer(is_own) {
+            let new = table
+                .get(owner.key().as_usize())
+                .zip(Pid::of_process(current!()))
+                .map(|(owner, process)| owner.for_sharer(process, current!().exec_id()));
+            // Without memory for it current's process is as open as it wanted to be.
+            let _ = new.map(|new| self.put(table, new));
+            return;
+        }
+        loop {
+            let covered = |task: &Task| table.get(ProcessKey::of(task).as_usize()).is_some();
+            let Some((process, _)) = find_memory_sharer(covered) else {
+                return;
+            };
+            Self::remove(table, process.key());
+        }
     }
 
     /// Lets the process of the pidfd `fd` access current's process.
@@ -184,13 +244,8 @@ impl Registry {
         Ok(())
     }
 
-    fn remove(&self, process: ProcessKey) {
-        // Most processes that end aren't in the table, and shouldn't wait for others.
+    fn remove(table: &mut Writer<'_, Protection, Totals>, process: ProcessKey) {
         let key = process.as_usize();
-        if self.table.get(key, &rcu::read_lock()).is_none() {
-            return;
-        }
-        let mut table = self.table.lock();
         let own = table.get(key).is_some_and(Protection::is_own);
         if table.remove(key) && own {
             let totals = table.state();
@@ -291,6 +346,10 @@ impl ProcessHook for Registry {
     }
 
     fn release(&self, pid: &Pid) {
-        self.remove(pid.key());
+        // Most processes that end aren't in the table, and shouldn't wait for others.
+        let key = pid.key();
+        if self.table.get(key.as_usize(), &rcu::read_lock()).is_some() {
+            Self::remove(&mut self.table.lock(), key);
+        }
     }
 }

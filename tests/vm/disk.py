@@ -61,6 +61,8 @@ def make(kernel, module_dirs, files, script, arguments, end, results):
             tar.add(stage / "script", "script", filter=_as_root)
             tar.add(stage / "lib/modules", "modules", filter=_as_root)
             tar.add(files or command.parent, "files", recursive=bool(files), filter=_as_root)
+        # mke2fs opens the file anew, and would miss what is still in our buffer.
+        tree.flush()
 
     disk = nameless_file()
     subprocess.run(

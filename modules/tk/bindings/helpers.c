@@ -3,11 +3,13 @@
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/lockref.h>
+#include <linux/mm_types.h>
 #include <linux/pid.h>
 #include <linux/ptrace.h>
 #include <linux/ratelimit.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 
 #include "helpers.h"
 
@@ -42,6 +44,34 @@ struct task_struct *tk_helper_real_parent(struct task_struct *task)
 {
 	return rcu_dereference_check(task->real_parent,
 				     rcu_read_lock_any_held());
+}
+
+/* The first process if there is none before; none after the last. */
+struct task_struct *tk_helper_next_process(struct task_struct *process)
+{
+	process = next_task(process ?: &init_task);
+	return process == &init_task ? NULL : process;
+}
+
+bool tk_helper_uses_our_memory(struct task_struct *process)
+{
+	struct task_struct *thread;
+
+	/* Threads that have ended use none. */
+	for_each_thread(process, thread) {
+		struct mm_struct *mm = READ_ONCE(thread->mm);
+
+		if (mm)
+			return mm == current->mm;
+	}
+	return false;
+}
+
+/* Never wrongly no: each thread of ours is one user. */
+bool tk_helper_others_use_our_memory(void)
+{
+	return current->mm &&
+	       atomic_read(&current->mm->mm_users) > get_nr_threads(current);
 }
 
 long tk_helper_file_count(struct file *file)

@@ -19,6 +19,9 @@ pid_t tk_helper_pid_nr(struct pid *pid);
 bool tk_helper_same_thread_group(struct task_struct *a, struct task_struct *b);
 struct task_struct *tk_helper_ptrace_parent(struct task_struct *task);
 struct task_struct *tk_helper_real_parent(struct task_struct *task);
+struct task_struct *tk_helper_next_process(struct task_struct *process);
+bool tk_helper_uses_our_memory(struct task_struct *process);
+bool tk_helper_others_use_our_memory(void);
 
 long tk_helper_file_count(struct file *file);
 bool tk_helper_file_is_anon(struct file *file);

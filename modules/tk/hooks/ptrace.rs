@@ -17,7 +17,6 @@ use kernel::{
     ffi::{
         c_int,
         c_long,
-        c_ulong,
         c_void, //
     },
     prelude::*,
@@ -87,8 +86,6 @@ unsafe impl<T: PtraceHook> RawHook<T> for Hook {
 unsafe extern "C" fn pre_hook<T: PtraceHook>(
     task: *mut bindings::task_struct,
     request: c_long,
-    _addr: c_ulong,
-    _arg: c_ulong,
     data: *mut c_void,
 ) -> c_int {
     // SAFETY: The caller's promise, for the time of this call.

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What every test in the guest gets: a look at the kernel's log, a time limit, and an end."""
+
+import pathlib
+import signal
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
+
+# pylint: disable=wrong-import-position
+import abi  # noqa: E402
+from kernel_log import KernelLog  # noqa: E402
+from module import Module  # noqa: E402
+from target import SCALE, Target  # noqa: E402
+
+LIMIT = 60
+
+
+def pytest_configure(config):
+    """The marker for tests that need longer, in seconds on the normal kernel."""
+    config.addinivalue_line("markers", f"limit(seconds): time limit instead of {LIMIT} s")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    """A test with its fixtures ends in time, or is interrupted."""
+    marker = item.get_closest_marker("limit")
+    seconds = (marker.args[0] if marker else LIMIT) * SCALE
+
+    def on_alarm(_signal, _frame):
+        # Again, should the fixtures' cleaning up hang as well.
+        signal.setitimer(signal.ITIMER_REAL, 30 * SCALE)
+        pytest.fail(f"took longer than {seconds:.0f} s")
+
+    old = signal.signal(signal.SIGALRM, on_alarm)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, old)
+
+
+@pytest.fixture(autouse=True)
+def kernel_log():
+    """The kernel's log since the test began, which has to be free of trouble."""
+    log = KernelLog()
+    yield log
+    trouble = log.trouble()
+    lost = log.lost
+    log.close()
+    assert not trouble, "the kernel's log has:\n" + "\n".join(trouble)
+    assert not lost, "the kernel logged more than its buffer holds"
+
+
+@pytest.fixture
+def module():
+    """ttools.ko, for tests that load it their own way. Unloaded in the end, whatever happens."""
+    ttools_module = Module("ttools")
+    ttools_module.clean_up()
+    yield ttools_module
+    ttools_module.clean_up()
+    assert not abi.exists(), "the unloaded module has left a device"
+
+
+@pytest.fixture
+def spawn(module):  # pylint: disable=redefined-outer-name,unused-argument
+    """Makes targets, which end with the test, before the module is unloaded."""
+    targets = []
+
+    def make(**kwargs):
+        targets.append(Target(**kwargs))
+        return targets[-1]
+
+    yield make
+    # A tracee isn't gone to its parent before its tracer is: first they all die.
+    for target in targets:
+        target.send_kill()
+    for target in targets:
+        target.close()
+
+
+@pytest.fixture
+def ttools(module):  # pylint: disable=redefined-outer-name
+    """ttools.ko, loaded without parameters."""
+    module.load()
+    return module
+
+
+@pytest.fixture
+def target(ttools, spawn):  # pylint: disable=redefined-outer-name,unused-argument
+    """A process that isn't protected yet, with the module loaded."""
+    return spawn()
+
+
+@pytest.fixture
+def protected(target):  # pylint: disable=redefined-outer-name
+    """A protected process."""
+    target.protect()
+    return target
+
+
+@pytest.fixture
+def attacker(spawn):  # pylint: disable=redefined-outer-name
+    """Another process of root."""
+    return spawn()
