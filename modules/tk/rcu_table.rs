@@ -13,8 +13,9 @@
 //! Each entry has two link fields. One bucket array links the entries through the first, the array
 //! that replaces it through the second, the next one through the first again. So a new array is
 //! complete before readers see it, and those still in the old one aren't led astray. A field may
-//! be reused when nobody can be in the array before the last any more; if the grace period isn't
-//! over by then, the table stays as it is until a later change.
+//! be reused when nobody can be in the array before the last any more. If that isn't so yet, who
+//! makes a table grow waits for it, once for each doubling at most; shrinking is left to a later
+//! change.
 
 use super::{
     bindings,
@@ -309,8 +310,13 @@ impl<'a, V: Entry, S: Send + Unpin + 'static> Writer<'a, V, S> {
             return;
         }
         // SAFETY: The number came from `get_state_synchronize_rcu()` or from starting to poll.
-        if !unsafe { bindings::poll_state_synchronize_rcu(self.writers.grace_period) } {
-            return;
+        let is_free = unsafe { bindings::poll_state_synchronize_rcu(self.writers.grace_period) };
+        if !is_free {
+            if wanted < buckets {
+                return;
+            }
+            // SAFETY: As above, and writers may sleep.
+            unsafe { bindings::cond_synchronize_rcu(self.writers.grace_period) };
         }
         // A table that is too small or too large is still right.
         let Ok(new) = Buckets::new(self.writers.len, 1 - (old.which & 1)) else {
