@@ -23,6 +23,7 @@ sleep 1
 with_crowd() {
 	coproc crowd { "$share/bin/crowd" 10000 "${@:2}"; }
 	# The variable goes with the process.
+	# shellcheck disable=SC2154 # bash sets it for a coproc
 	local pid=$crowd_PID
 	read -r ready <&"${crowd[0]}"
 	[[ $ready == "ready 10000" ]]

@@ -16,11 +16,9 @@ measure() { "$here/../vm/run.sh" "$1" "$here/ptrace-cost.sh"; }
 
 vanilla=$(measure vanilla)
 patched=$(measure vm)
-{
-	sed 's/^/vanilla-/' <<<"$vanilla"
-	sed 's/^/vm-/' <<<"$patched"
-} | awk '
-	{ cost[$1] = $2; n++ }
+printf '%s\n' vanilla "$vanilla" vm "$patched" | awk '
+	NF == 1 { kernel = $1 }
+	NF == 2 { cost[kernel "-" $1] = $2; n++ }
 
 	# The cost alone and in the crowd, against the unpatched kernel.
 	function row(label, name, limit,    k, crowd, more) {

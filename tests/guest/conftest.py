@@ -19,8 +19,9 @@ LIMIT = 60
 
 
 def pytest_configure(config):
-    """The marker for tests that need longer, in seconds on the normal kernel."""
+    """The markers: for tests that need longer (in seconds on the normal kernel), and others."""
     config.addinivalue_line("markers", f"limit(seconds): time limit instead of {LIMIT} s")
+    config.addinivalue_line("markers", "storm: loads and unloads modules without pause")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -12,6 +12,11 @@ from guest import CONSOLE, ERR, OUT, Guest, GuestError
 KVM = ["-accel", "kvm", "-cpu", "host"]
 # Each virtual CPU on a thread of its own.
 TCG = ["-accel", "tcg,thread=multi", "-cpu", "max"]
+# One thread for all of them, in turns. With more, QEMU may translate code while
+# another CPU's kernel is patching it, and run the outdated translation later: a
+# guest that switches static keys all the time then dies of "Oops: int3" (known
+# since QEMU 8.0, seen with 10.0). Real CPUs and KVM don't do that.
+TCG_ONE_THREAD = ["-accel", "tcg,thread=single", "-cpu", "max"]
 # One nanosecond is one instruction. Without the fast string instructions a copy
 # counts per byte, and HPET reads would lengthen the emulator's turns.
 ICOUNT = ["-accel", "tcg", "-icount", "shift=0,sleep=off",
@@ -46,16 +51,17 @@ def _kvm_boots(kernel, image):
                 return False
 
 
-def accelerator(kernel, image, icount):
+def accelerator(kernel, image, icount, one_thread):
     """What to run the guest with. KVM is tried once per boot of this machine."""
     if icount:
         return ICOUNT
+    tcg = TCG_ONE_THREAD if one_thread else TCG
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
-        return TCG
+        return tcg
     version = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, check=True).stdout
     boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_bytes()
     key = hashlib.sha256(boot + version).hexdigest()[:12]
     answer = pathlib.Path(os.environ["TKERNEL_CACHE"]) / f"kvm-{key}"
     if not answer.exists():
         answer.write_text("works" if _kvm_boots(kernel, image) else "does not work")
-    return KVM if answer.read_text() == "works" else TCG
+    return KVM if answer.read_text() == "works" else tcg

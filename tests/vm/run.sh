@@ -3,8 +3,8 @@
 #
 # run.sh FLAVOUR SCRIPT [OPTIONS OF vm.py…]: runs SCRIPT in a guest with that
 # kernel, all modules installed and the tests' files in /usr/share/tkernel-rs,
-# building whatever is missing. The environment may have VM_CPUS, VM_MEM,
-# VM_ARGS, VM_ICOUNT and VM_TIMEOUT.
+# building whatever is missing. Arguments for SCRIPT may stand behind "--". The
+# environment may have VM_CPUS, VM_MEM, VM_ARGS, VM_ICOUNT and VM_TIMEOUT.
 
 set -euo pipefail
 . "$(dirname "$0")/../../build/common.sh"
@@ -32,4 +32,11 @@ fi
 [[ -z ${VM_ARGS:-} ]] || options+=(--qemu-args="$VM_ARGS")
 [[ ${VM_ICOUNT:-} != 1 ]] || options+=(--icount)
 
-exec "$here/in-root" python3 "$vm/vm.py" "${options[@]}" "$@" "$script"
+arguments=()
+while (($#)); do
+	[[ $1 != -- ]] || { shift && arguments=("$@") && break; }
+	options+=("$1")
+	shift
+done
+
+exec "$here/in-root" python3 "$vm/vm.py" "${options[@]}" "$script" "${arguments[@]}"

@@ -51,6 +51,8 @@ def parse_arguments():
     parser.add_argument("--cpus", type=int, help="default: 2, with --icount 1")
     parser.add_argument("--mem", type=int, default=1024, metavar="MIB")
     parser.add_argument("--icount", action="store_true", help="a nanosecond is an instruction")
+    parser.add_argument("--one-thread", action="store_true",
+                        help="emulate all CPUs in one thread: for guests that patch their code a lot")
     parser.add_argument("--timeout", type=int, default=600, metavar="SECONDS", help="for all of it")
     parser.add_argument("--append", default="", help="further kernel parameters")
     parser.add_argument("--qemu-args", type=shlex.split, default=[], help="further arguments of QEMU")
@@ -88,8 +90,9 @@ def run(args, console):
         if args.results:
             results.truncate(RESULTS_SIZE)
             disks.append((disk.path_of(results), True))
-        words = qemu.command(qemu.accelerator(args.kernel, args.image, args.icount), args.kernel, disks,
-                             args.cpus or (1 if args.icount else 2), args.mem, args.append, args.qemu_args)
+        words = qemu.command(qemu.accelerator(args.kernel, args.image, args.icount, args.one_thread),
+                             args.kernel, disks, args.cpus or (1 if args.icount else 2), args.mem,
+                             args.append, args.qemu_args)
         with Guest(words, [job, results]) as guest:
             status = guest.run(end.encode(), sinks, BOOT_TIMEOUT, args.timeout)
         if args.results:

@@ -14,6 +14,9 @@ import pytest
 import target as targets
 from module import Module, loaded, path
 
+# Apart from the others: see tests/run.sh.
+pytestmark = pytest.mark.storm
+
 ROUNDS = 200
 
 
