@@ -32,7 +32,7 @@ clean:				## remove what was built, but for the cache
 	$(if $(wildcard $(KDIR)),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
 	rm -rf out
 
-## In the virtual machine, with a kernel of its own (KERNEL_FLAVOUR=vm, debug, stock source: vanilla):
+## In the virtual machine. KERNEL_FLAVOUR: vm (patched), debug (with checkers), vanilla (not patched)
 .PHONY: kernel
 kernel:				## build the kernel with hooks.patch, print where it is
 	@build/kernel.sh $(KERNEL_FLAVOUR)
