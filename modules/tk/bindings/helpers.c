@@ -7,6 +7,7 @@
 #include <linux/pid.h>
 #include <linux/ptrace.h>
 #include <linux/ratelimit.h>
+#include <linux/rculist.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -57,8 +58,12 @@ bool tk_helper_uses_our_memory(struct task_struct *process)
 {
 	struct task_struct *thread;
 
-	/* Threads that have ended use none. */
-	for_each_thread(process, thread) {
+	/*
+	 * Not for_each_thread(): checkers make it ask for tasklist_lock, which
+	 * modules can't have. Threads that have ended use no memory.
+	 */
+	list_for_each_entry_rcu(thread, &process->signal->thread_head,
+				thread_node) {
 		struct mm_struct *mm = READ_ONCE(thread->mm);
 
 		if (mm)

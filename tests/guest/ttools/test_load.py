@@ -152,8 +152,9 @@ def failing_allocations():
 
 
 @pytest.mark.limit(300)
-def test_each_failing_allocation_of_the_load_leaves_nothing(module):
+def test_each_failing_allocation_of_the_load_leaves_nothing(module, kernel_log):
     """The n-th one, for n from 1 until the load works."""
+    kernel_log.allow_call_traces = True
     file = os.open(path("ttools"), os.O_RDONLY)
     failures = 0
     with failing_allocations() as fail_nth:
