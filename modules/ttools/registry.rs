@@ -117,7 +117,10 @@ impl Registry {
         let process = Pid::of_process(current!()).ok_or(ESRCH)?;
         let key = process.key();
         let mut table = self.table.lock();
-        let new = match table.get(key.as_usize()) {
+        let old = table.get(key.as_usize());
+        // Then so is whoever else uses its memory.
+        let is_covered = old.is_some_and(|old| old.covers(current!()));
+        let new = match old {
             Some(old) if old.is_own() => {
                 if !tree || old.is_tree() {
                     return Err(EEXIST);
@@ -127,6 +130,9 @@ impl Registry {
             _ => Protection::new(process, tree),
         };
         self.put(&mut table, new)?;
+        if is_covered {
+            return Ok(());
+        }
         self.cover_sharers(&mut table, key).inspect_err(|_| {
             Self::remove(&mut table, key);
             self.uncover_sharers(&mut table);
