@@ -122,12 +122,6 @@ impl<T: MiscDevice> Registration<T> {
         })
     }
 
-    /// The minor number that the device has got.
-    pub(crate) fn minor(&self) -> i32 {
-        // SAFETY: The device is registered; its number doesn't change.
-        unsafe { (*self.misc.get()).minor }
-    }
-
     const FOPS: bindings::file_operations = bindings::file_operations {
         owner: this_module::<T::Module>().as_ptr(),
         llseek: Some(bindings::noop_llseek),
