@@ -21,14 +21,28 @@ use kernel::{
 /// How many tracers a process may name.
 const MAX_TRACERS: usize = 8;
 
+/// Processes that may access a protected one all the same.
+#[derive(Clone)]
+struct Tracers([Option<ARef<Pid>>; MAX_TRACERS]);
+
+impl Tracers {
+    const fn none() -> Self {
+        Self([const { None }; MAX_TRACERS])
+    }
+
+    fn has(&self, tracer: ProcessKey) -> bool {
+        self.0.iter().flatten().any(|pid| pid.key() == tracer)
+    }
+}
+
 /// Why a process is protected.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 enum Reason {
     /// It asked for it, or it inherited it from a process that asked for its whole tree.
-    Own { tree: bool },
-    /// It uses the memory of a protected process until it executes a program, as after vfork(2):
-    /// while its count of executed programs is this one.
-    SharedMemory { exec_id: u64 },
+    Own { tree: bool, tracers: Tracers },
+    /// It uses the memory of the protected process `owner` until it executes a program, as after
+    /// vfork(2): while its count of executed programs is `exec_id`.
+    SharedMemory { owner: ARef<Pid>, exec_id: u64 },
 }
 
 /// The protection of a process.
@@ -38,8 +52,6 @@ pub(crate) struct Protection {
     /// Whose it is. Held, so that no other process gets the same key.
     process: ARef<Pid>,
     reason: Reason,
-    /// Processes that may access the process all the same.
-    tracers: [Option<ARef<Pid>>; MAX_TRACERS],
 }
 
 impl Entry for Protection {
@@ -53,17 +65,25 @@ impl Protection {
     pub(crate) fn new(process: ARef<Pid>, tree: bool) -> Self {
         Self {
             process,
-            reason: Reason::Own { tree },
-            tracers: [const { None }; MAX_TRACERS],
+            reason: Reason::Own {
+                tree,
+                tracers: Tracers::none(),
+            },
         }
     }
 
     /// For a process that uses the memory of this one, until it executes its next program.
     pub(crate) fn for_sharer(&self, process: ARef<Pid>, exec_id: u64) -> Self {
+        let owner = match &self.reason {
+            Reason::Own { .. } => &self.process,
+            Reason::SharedMemory { owner, .. } => owner,
+        };
         Self {
             process,
-            reason: Reason::SharedMemory { exec_id },
-            tracers: self.tracers.clone(),
+            reason: Reason::SharedMemory {
+                owner: owner.clone(),
+                exec_id,
+            },
         }
     }
 
@@ -71,44 +91,57 @@ impl Protection {
     pub(crate) fn with_tree(&self) -> Self {
         Self {
             process: self.process.clone(),
-            reason: Reason::Own { tree: true },
-            tracers: self.tracers.clone(),
+            reason: Reason::Own {
+                tree: true,
+                tracers: self.tracers().cloned().unwrap_or(Tracers::none()),
+            },
         }
     }
 
     /// The same with one more tracer.
     ///
-    /// Returns `EEXIST` if it is there already and `ENOSPC` if there are too many. Tracers that
-    /// are gone make room.
+    /// Returns `EEXIST` if it is there already, `ENOSPC` if there are too many, and `ENOENT` if the
+    /// process isn't protected in its own right. Tracers that are gone make room.
     pub(crate) fn with_tracer(&self, tracer: ARef<Pid>, read_side: &impl ReadSide) -> Result<Self> {
-        if self.allows(tracer.key()) {
-            return Err(EEXIST);
-        }
-        let mut tracers = self.tracers.clone();
-        let place = tracers
-            .iter_mut()
-            .find(|place| !matches!(place, Some(pid) if pid.is_process(read_side)))
-            .ok_or(ENOSPC)?;
-        *place = Some(tracer);
-        Ok(Self {
-            process: self.process.clone(),
-            reason: self.reason,
-            tracers,
+        self.with_tracers(|tracers| {
+            if tracers.has(tracer.key()) {
+                return Err(EEXIST);
+            }
+            let place = tracers
+                .0
+                .iter_mut()
+                .find(|place| !matches!(place, Some(pid) if pid.is_process(read_side)))
+                .ok_or(ENOSPC)?;
+            *place = Some(tracer);
+            Ok(())
         })
     }
 
     /// The same without a tracer, or `ENOENT` if it isn't there.
     pub(crate) fn without_tracer(&self, tracer: &Pid) -> Result<Self> {
-        let mut tracers = self.tracers.clone();
-        let place = tracers
-            .iter_mut()
-            .find(|place| matches!(place, Some(pid) if pid.key() == tracer.key()))
-            .ok_or(ENOENT)?;
-        *place = None;
+        self.with_tracers(|tracers| {
+            let place = tracers
+                .0
+                .iter_mut()
+                .find(|place| matches!(place, Some(pid) if pid.key() == tracer.key()))
+                .ok_or(ENOENT)?;
+            *place = None;
+            Ok(())
+        })
+    }
+
+    fn with_tracers(&self, change: impl FnOnce(&mut Tracers) -> Result) -> Result<Self> {
+        let Reason::Own { tree, tracers } = &self.reason else {
+            return Err(ENOENT);
+        };
+        let mut tracers = tracers.clone();
+        change(&mut tracers)?;
         Ok(Self {
             process: self.process.clone(),
-            reason: self.reason,
-            tracers,
+            reason: Reason::Own {
+                tree: *tree,
+                tracers,
+            },
         })
     }
 
@@ -117,8 +150,7 @@ impl Protection {
         if self.is_tree() {
             Some(Self {
                 process: pid.into(),
-                reason: self.reason,
-                tracers: self.tracers.clone(),
+                reason: self.reason.clone(),
             })
         } else if flags.shares_memory() {
             Some(self.for_sharer(pid.into(), child.exec_id()))
@@ -134,19 +166,34 @@ impl Protection {
 
     /// Whether it is for the whole tree.
     pub(crate) fn is_tree(&self) -> bool {
-        self.reason == Reason::Own { tree: true }
+        matches!(self.reason, Reason::Own { tree: true, .. })
     }
 
     /// Whether it holds for the process of `task`, a thread of it, right now.
     pub(crate) fn covers(&self, task: &Task) -> bool {
         match self.reason {
             Reason::Own { .. } => true,
-            Reason::SharedMemory { exec_id } => task.exec_id() == exec_id,
+            Reason::SharedMemory { exec_id, .. } => task.exec_id() == exec_id,
         }
     }
 
-    /// Whether the process `tracer` may access the process all the same.
-    pub(crate) fn allows(&self, tracer: ProcessKey) -> bool {
-        self.tracers.iter().flatten().any(|pid| pid.key() == tracer)
+    /// Whose list of tracers holds, if that is another process's.
+    pub(crate) fn list_owner(&self) -> Option<ProcessKey> {
+        match &self.reason {
+            Reason::Own { .. } => None,
+            Reason::SharedMemory { owner, .. } => Some(owner.key()),
+        }
+    }
+
+    /// Whether the process `tracer` is in this one's own list.
+    pub(crate) fn lists(&self, tracer: ProcessKey) -> bool {
+        self.tracers().is_some_and(|tracers| tracers.has(tracer))
+    }
+
+    fn tracers(&self) -> Option<&Tracers> {
+        match &self.reason {
+            Reason::Own { tracers, .. } => Some(tracers),
+            Reason::SharedMemory { .. } => None,
+        }
     }
 }

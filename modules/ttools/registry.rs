@@ -33,7 +33,10 @@ use super::{
             Pid,
             ProcessKey, //
         },
-        rcu::AtomicContext,
+        rcu::{
+            AtomicContext,
+            ReadSide, //
+        },
         rcu_table::{
             Entry as _,
             RcuTable,
@@ -220,10 +223,8 @@ impl Registry {
     /// Changes the protection that current's process has asked for or inherited.
     fn change(&self, change: impl FnOnce(&Protection) -> Result<Protection>) -> Result {
         let mut table = self.table.lock();
-        let new = match table.get(ProcessKey::of(current!()).as_usize()) {
-            Some(old) if old.is_own() => change(old)?,
-            _ => return Err(ENOENT),
-        };
+        let old = table.get(ProcessKey::of(current!()).as_usize());
+        let new = change(old.ok_or(ENOENT)?)?;
         self.put(&mut table, new)
     }
 
@@ -262,6 +263,25 @@ impl Registry {
         }
     }
 
+    /// Whether the process `tracer` may access the one with this protection all the same.
+    ///
+    /// Who shares a protected process's memory is as open as that process is now, and closed to
+    /// all once that has ended.
+    fn allows(
+        &self,
+        protection: &Protection,
+        tracer: ProcessKey,
+        read_side: &impl ReadSide,
+    ) -> bool {
+        match protection.list_owner() {
+            None => protection.lists(tracer),
+            Some(owner) => self
+                .table
+                .get(owner.as_usize(), read_side)
+                .is_some_and(|owner| owner.lists(tracer)),
+        }
+    }
+
     /// Refuses, and records it.
     #[cold]
     fn refuse(&self, attempt: Attempt, target: &Task) -> Result {
@@ -286,12 +306,12 @@ impl Registry {
             // The C original let a protected process have itself traced, by a tracer that could
             // do nothing with it, not even let it go on. Kept where only ptrace(2) is refused.
             let parent = ProcessKey::of(target.real_parent(context));
-            if self.policy.ptrace_only || protection.allows(parent) {
+            if self.policy.ptrace_only || self.allows(protection, parent, context) {
                 return Ok(());
             }
         } else {
             let tracer = ProcessKey::of(current);
-            if protection.allows(tracer) || target.same_process(current) {
+            if self.allows(protection, tracer, context) || target.same_process(current) {
                 return Ok(());
             }
             // Who has no business with the process gets the kernel's own answer, and so doesn't
@@ -306,8 +326,15 @@ impl Registry {
 
     /// Decides about access to a process that is in the table.
     #[cold]
-    fn judge_access(&self, protection: &Protection, target: &Task, access: Access) -> Result {
-        if !protection.covers(target) || protection.allows(ProcessKey::of(current!())) {
+    fn judge_access(
+        &self,
+        protection: &Protection,
+        context: &AtomicContext,
+        target: &Task,
+        access: Access,
+    ) -> Result {
+        let tracer = ProcessKey::of(current!());
+        if !protection.covers(target) || self.allows(protection, tracer, context) {
             return Ok(());
         }
         self.refuse(Attempt::Access(access), target)
@@ -331,7 +358,7 @@ impl AccessHook for Registry {
         }
         match self.table.get(ProcessKey::of(target).as_usize(), context) {
             None => Ok(()),
-            Some(protection) => self.judge_access(protection, target, access),
+            Some(protection) => self.judge_access(protection, context, target, access),
         }
     }
 }

@@ -157,6 +157,36 @@ def test_allowed_process_has_access_to_the_vfork_child(protected, attacker):
     assert attacker.open_errno(f"/proc/{pid}/mem") == 0
 
 
+def test_exception_made_or_taken_back_later_holds_for_the_clone_vm_child(protected, attacker):
+    """Who shares the memory is as open as its owner is now."""
+    address = protected.secret()
+    pid = protected.number("clone_vm")
+    assert attacker.vm_read_errno(pid, address) == errno.EPERM
+    assert protected.allow(attacker.pid) == 0
+    assert attacker.vm_read(pid, address, 8) == targets.SECRET[:8]
+    assert attacker.ptrace("SEIZE", pid) == 0
+    assert protected.disallow(attacker.pid) == 0
+    assert attacker.vm_read_errno(pid, address) == errno.EPERM
+    assert attacker.ptrace("INTERRUPT", pid) == errno.EPERM
+
+
+def test_exceptions_of_the_dead_end_for_the_clone_vm_child(target, attacker):
+    """Nobody is left who could take them back."""
+    parent = target.fork()
+    parent.protect()
+    address = parent.secret()
+    assert parent.allow(attacker.pid) == 0
+    pid = parent.number("clone_vm")
+    assert attacker.vm_read(pid, address, 8) == targets.SECRET[:8]
+    # The child gets a new parent, and dies with the test.
+    assert target.errno("syscall", 157, 36, 1) == 0
+    os.kill(parent.pid, 9)
+    assert target.wait(parent.pid)[0] == parent.pid
+    assert attacker.vm_read_errno(pid, address) == errno.EPERM
+    os.kill(pid, 9)
+    assert target.wait(pid)[0] == pid
+
+
 @pytest.mark.parametrize("request_name", ["PEEKDATA", "PEEKUSR", "POKEDATA", "CONT", "DETACH"])
 def test_tracer_that_gets_the_vfork_child_by_itself_is_refused(target, attacker, request_name):
     """PTRACE_O_TRACEVFORK of a tracer that was attached before PROTECT."""
