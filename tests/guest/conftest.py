@@ -65,6 +65,15 @@ def module():
 
 
 @pytest.fixture
+def selftest():
+    """tk_selftest.ko, which takes hooks or a device number when a test asks for it."""
+    selftest_module = Module("tk_selftest")
+    selftest_module.clean_up()
+    yield selftest_module
+    selftest_module.clean_up()
+
+
+@pytest.fixture
 def spawn(module):  # pylint: disable=redefined-outer-name,unused-argument
     """Makes targets, which end with the test, before the module is unloaded."""
     targets = []

@@ -7,45 +7,36 @@ import threading
 import time
 
 import pytest
-from module import Module, loaded
+from module import loaded
 
 PTRACE, ACCESS, PROCESS = 1, 2, 4
 
 
-@pytest.fixture
-def neighbour():
-    """A module that holds hooks and allows everything."""
-    module = Module("tk_selftest")
-    module.clean_up()
-    yield module
-    module.clean_up()
-
-
 @pytest.mark.parametrize("hook", [PTRACE, ACCESS, PROCESS])
-def test_second_owner_is_refused_and_leaves_nothing(neighbour, module, hook):
+def test_second_owner_is_refused_and_leaves_nothing(selftest, module, hook):
     """EBUSY, whichever hook is taken; the others are free again."""
-    assert neighbour.insert(f"hold={hook}") == 0
+    assert selftest.insert(f"hold={hook}") == 0
     assert module.insert() == errno.EBUSY
     assert not loaded("ttools")
     assert not os.path.exists("/dev/ttools")
     assert not os.path.exists("/sys/class/misc/ttools")
-    neighbour.unload()
+    selftest.unload()
     # All three, so none of them was kept.
-    assert neighbour.insert(f"hold={PTRACE | ACCESS | PROCESS}") == 0
-    neighbour.unload()
+    assert selftest.insert(f"hold={PTRACE | ACCESS | PROCESS}") == 0
+    selftest.unload()
     module.load()
 
 
-def test_ptrace_only_leaves_the_access_hook_to_others(neighbour, module):
+def test_ptrace_only_leaves_the_access_hook_to_others(selftest, module):
     """What the module doesn't need it doesn't take."""
-    assert neighbour.insert(f"hold={ACCESS}") == 0
+    assert selftest.insert(f"hold={ACCESS}") == 0
     module.load(ptrace_only=1)
 
 
-def test_unloading_waits_for_a_task_that_sleeps_in_an_op(neighbour, kernel_log):
+def test_unloading_waits_for_a_task_that_sleeps_in_an_op(selftest, kernel_log):
     """The op's code is there until its last line has run."""
     delay = 2
-    assert neighbour.insert(f"hold={PROCESS} fork_delay_ms={delay * 1000}") == 0
+    assert selftest.insert(f"hold={PROCESS} fork_delay_ms={delay * 1000}") == 0
 
     def fork():
         pid = os.fork()
@@ -57,7 +48,7 @@ def test_unloading_waits_for_a_task_that_sleeps_in_an_op(neighbour, kernel_log):
     start = time.monotonic()
     forker.start()
     time.sleep(delay / 4)
-    assert neighbour.remove() == 0
+    assert selftest.remove() == 0
     waited = time.monotonic() - start
     assert waited >= delay, "the module went while its code slept"
     assert kernel_log.matching("a fork slept in the hook")

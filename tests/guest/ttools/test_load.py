@@ -115,15 +115,6 @@ def assert_nothing_left(module):
     assert abi.protected() == 0
 
 
-@pytest.fixture
-def selftest():
-    """A module that is in the way on request."""
-    holder = Module("tk_selftest")
-    holder.clean_up()
-    yield holder
-    holder.clean_up()
-
-
 def test_minor_that_is_taken_is_replaced_by_another(module, selftest, spawn):
     """The device is found by its name."""
     selftest.load(minor=254)
