@@ -3,6 +3,7 @@
  * What bindgen reads for the Rust layer: headers that the kernel crate's
  * bindings don't cover, and the helpers for inline functions.
  */
+#include <linux/proc_fs.h>
 #include <linux/tkernel/access.h>
 #include <linux/tkernel/process.h>
 #include <linux/tkernel/ptrace.h>

@@ -4,6 +4,8 @@
 #include <linux/fs.h>
 #include <linux/lockref.h>
 #include <linux/mm_types.h>
+#include <linux/namei.h>
+#include <linux/path.h>
 #include <linux/pid.h>
 #include <linux/ptrace.h>
 #include <linux/ratelimit.h>
@@ -99,4 +101,14 @@ int tk_helper_file_dentry_count(struct file *file)
 void tk_helper_ratelimit_default_init(struct ratelimit_state *rs)
 {
 	ratelimit_default_init(rs);
+}
+
+bool tk_helper_path_exists(const char *name)
+{
+	struct path path;
+
+	if (kern_path(name, 0, &path))
+		return false;
+	path_put(&path);
+	return true;
 }

@@ -29,4 +29,6 @@ int tk_helper_file_dentry_count(struct file *file);
 
 void tk_helper_ratelimit_default_init(struct ratelimit_state *rs);
 
+bool tk_helper_path_exists(const char *path);
+
 #endif /* _TK_HELPERS_H */
