@@ -25,4 +25,5 @@ pub(crate) mod proc_file;
 pub(crate) mod ratelimit;
 pub(crate) mod rcu;
 pub(crate) mod rcu_table;
+pub(crate) mod sysctl;
 pub(crate) mod task;
