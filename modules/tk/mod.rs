@@ -18,6 +18,7 @@ mod bindings;
 pub(crate) mod capability;
 pub(crate) mod file;
 pub(crate) mod hooks;
+pub(crate) mod kthread;
 pub(crate) mod misc_device;
 pub(crate) mod module;
 pub(crate) mod pid;
