@@ -28,3 +28,4 @@ pub(crate) mod rcu;
 pub(crate) mod rcu_table;
 pub(crate) mod sysctl;
 pub(crate) mod task;
+pub(crate) mod wait_queue;

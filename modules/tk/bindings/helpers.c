@@ -2,6 +2,7 @@
 #include <linux/cleanup.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/kthread.h>
 #include <linux/lockref.h>
 #include <linux/mm_types.h>
 #include <linux/namei.h>
@@ -13,6 +14,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/wait.h>
 
 #include "helpers.h"
 
@@ -111,4 +113,16 @@ bool tk_helper_path_exists(const char *name)
 		return false;
 	path_put(&path);
 	return true;
+}
+
+/* Killed, or a kernel thread that is to stop: wait_woken() won't sleep. */
+bool tk_helper_wait_interrupted(void)
+{
+	return fatal_signal_pending(current) ||
+	       (tsk_is_kthread(current) && kthread_should_stop());
+}
+
+bool tk_helper_wq_has_sleeper(struct wait_queue_head *head)
+{
+	return wq_has_sleeper(head);
 }

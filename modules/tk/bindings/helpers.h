@@ -12,6 +12,7 @@ struct file;
 struct pid;
 struct ratelimit_state;
 struct task_struct;
+struct wait_queue_head;
 
 struct pid *tk_helper_get_pid(struct pid *pid);
 struct pid *tk_helper_get_task_tgid(struct task_struct *task);
@@ -30,5 +31,8 @@ int tk_helper_file_dentry_count(struct file *file);
 void tk_helper_ratelimit_default_init(struct ratelimit_state *rs);
 
 bool tk_helper_path_exists(const char *path);
+
+bool tk_helper_wait_interrupted(void);
+bool tk_helper_wq_has_sleeper(struct wait_queue_head *head);
 
 #endif /* _TK_HELPERS_H */
