@@ -21,6 +21,7 @@ pub(crate) mod hooks;
 pub(crate) mod kthread;
 pub(crate) mod misc_device;
 pub(crate) mod module;
+pub(crate) mod percpu;
 pub(crate) mod pid;
 pub(crate) mod proc_file;
 pub(crate) mod ratelimit;

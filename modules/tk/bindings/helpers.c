@@ -7,6 +7,7 @@
 #include <linux/mm_types.h>
 #include <linux/namei.h>
 #include <linux/path.h>
+#include <linux/percpu.h>
 #include <linux/pid.h>
 #include <linux/ptrace.h>
 #include <linux/ratelimit.h>
@@ -125,4 +126,37 @@ bool tk_helper_wait_interrupted(void)
 bool tk_helper_wq_has_sleeper(struct wait_queue_head *head)
 {
 	return wq_has_sleeper(head);
+}
+
+s64 __percpu *tk_helper_percpu_alloc(void)
+{
+	return alloc_percpu(s64);
+}
+
+s64 tk_helper_percpu_add_return(s64 __percpu *counter, s64 n)
+{
+	return this_cpu_add_return(*counter, n);
+}
+
+void tk_helper_percpu_set(s64 __percpu *counter, s64 n)
+{
+	this_cpu_write(*counter, n);
+}
+
+void tk_helper_percpu_set_all(s64 __percpu *counter, s64 n)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		WRITE_ONCE(*per_cpu_ptr(counter, cpu), n);
+}
+
+s64 tk_helper_percpu_sum(s64 __percpu *counter)
+{
+	s64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr(counter, cpu));
+	return sum;
 }

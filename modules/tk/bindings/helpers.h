@@ -35,4 +35,10 @@ bool tk_helper_path_exists(const char *path);
 bool tk_helper_wait_interrupted(void);
 bool tk_helper_wq_has_sleeper(struct wait_queue_head *head);
 
+s64 __percpu *tk_helper_percpu_alloc(void);
+s64 tk_helper_percpu_add_return(s64 __percpu *counter, s64 n);
+void tk_helper_percpu_set(s64 __percpu *counter, s64 n);
+void tk_helper_percpu_set_all(s64 __percpu *counter, s64 n);
+s64 tk_helper_percpu_sum(s64 __percpu *counter);
+
 #endif /* _TK_HELPERS_H */
