@@ -1,56 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
 """Loading and unloading: under load, and when something is in the way."""
 
-import contextlib
 import errno
 import os
-import pathlib
-import subprocess
 import time
 
 import abi
 import linux
 import pytest
 import target as targets
-from module import Module, loaded, path
+from faults import failing_allocations
+from hammer import hammers, priority
+from module import loaded, path
 
 # Apart from the others: see tests/run.sh.
 pytestmark = pytest.mark.storm
 
 ROUNDS = 200
-
-
-@contextlib.contextmanager
-def hammers(*works):
-    """Processes that do something over and over; their counts are added to the list."""
-    running = [
-        subprocess.Popen([targets.helper("hammer"), *map(str, work)], stdout=subprocess.PIPE,
-                         text=True) for work in works
-    ]
-    counts = []
-    try:
-        for hammer in running:
-            assert hammer.stdout.readline() == "ready\n"
-        yield counts
-        for hammer in running:
-            assert hammer.poll() is None, f"{hammer.args} has ended"
-            hammer.terminate()
-        for hammer in running:
-            output, _ = hammer.communicate(timeout=30 * targets.SCALE)
-            counts.append([int(number) for number in output.split()])
-    finally:
-        for hammer in running:
-            hammer.kill()
-            hammer.wait(30 * targets.SCALE)
-
-
-@contextlib.contextmanager
-def priority(nice):
-    """Lets this process run before others, which run whenever it waits."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    os.setpriority(os.PRIO_PROCESS, 0, nice)
-    yield
-    os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 @pytest.mark.limit(300)
@@ -121,25 +87,6 @@ def test_minor_that_is_taken_is_replaced_by_another(module, selftest, spawn):
     module.load()
     assert os.minor(os.stat(abi.DEVICE).st_rdev) != 254
     spawn().protect()
-
-
-FAILSLAB = pathlib.Path("/sys/kernel/debug/failslab")
-
-
-@contextlib.contextmanager
-def failing_allocations():
-    """Allocations of this thread that may sleep can fail; /proc/thread-self/fail-nth says which."""
-    if not FAILSLAB.exists():
-        pytest.skip("this kernel has no CONFIG_FAILSLAB: the debug one has")
-    settings = {"task-filter": "N", "ignore-gfp-wait": "N", "verbose": "0", "cache-filter": "N"}
-    before = {name: (FAILSLAB / name).read_text().strip() for name in settings}
-    for name, value in settings.items():
-        (FAILSLAB / name).write_text(value)
-    try:
-        yield pathlib.Path("/proc/thread-self/fail-nth")
-    finally:
-        for name, value in before.items():
-            (FAILSLAB / name).write_text(value)
 
 
 @pytest.mark.limit(300)
