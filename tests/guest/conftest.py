@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
 # pylint: disable=wrong-import-position
 import abi  # noqa: E402
 from kernel_log import KernelLog  # noqa: E402
-from module import Module  # noqa: E402
+from module import Module, Selftest  # noqa: E402
 from target import SCALE, Target  # noqa: E402
 
 LIMIT = 60
@@ -66,8 +66,8 @@ def module():
 
 @pytest.fixture
 def selftest():
-    """tk_selftest.ko, which takes hooks or a device number when a test asks for it."""
-    selftest_module = Module("tk_selftest")
+    """tk_selftest.ko, which takes hooks or makes files when a test asks for it."""
+    selftest_module = Selftest()
     selftest_module.clean_up()
     yield selftest_module
     selftest_module.clean_up()

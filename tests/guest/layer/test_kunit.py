@@ -4,7 +4,7 @@
 import re
 
 import pytest
-from module import Module
+from module import Selftest
 
 CASES = [
     "an_empty_table_has_nothing",
@@ -21,7 +21,7 @@ def results():
     from kernel_log import KernelLog
 
     log = KernelLog()
-    selftest = Module("tk_selftest")
+    selftest = Selftest(suites="tk_*")
     selftest.clean_up()
     selftest.load()
     lines = log.read()

@@ -34,6 +34,9 @@ def modprobe(*args):
                           timeout=60 * SCALE, check=False)
 
 
+KUNIT_FILTER = pathlib.Path("/sys/module/kunit/parameters/filter_glob")
+
+
 class Module:
     """A module that a test loads and that is unloaded when the test ends."""
 
@@ -74,3 +77,12 @@ class Module:
         with contextlib.suppress(AssertionError):
             wait_until(gone, "unloading", timeout=10)
         assert not loaded(self.name), f"{self.name} can't be unloaded: {os.strerror(error)}"
+
+
+class Selftest(Module):
+    """tk_selftest.ko. Its KUnit suites take seconds: only those run that are asked for."""
+
+    def __init__(self, suites="none"):
+        super().__init__("tk_selftest")
+        if KUNIT_FILTER.exists():
+            KUNIT_FILTER.write_text(suites)
