@@ -2,16 +2,22 @@
 
 //! Tests of the Rust layer and of the hooks, for the virtual machine only; never installed.
 //!
-//! Loading it runs the KUnit suites of the layer ([`table_tests`]); the results are in the kernel
-//! log. Its parameters make it a neighbour for the tests of other modules: it holds hooks that
-//! they want and a device's number ([`holder`]), or stays inside an op while it is to be unloaded.
+//! Loading it runs the KUnit suites of the layer (`*_tests`); the results are in the kernel log. Its
+//! parameters make it a neighbour for the tests of other modules: it holds hooks that they want and
+//! a device's number ([`holder`]), or stays inside an op while it is to be unloaded.
 
 #[path = "../tk/mod.rs"]
 mod tk;
 
 mod holder;
 #[cfg(CONFIG_KUNIT)]
+mod kthread_tests;
+#[cfg(CONFIG_KUNIT)]
+mod percpu_tests;
+#[cfg(CONFIG_KUNIT)]
 mod table_tests;
+#[cfg(CONFIG_KUNIT)]
+mod wait_queue_tests;
 
 use holder::Holder;
 use kernel::{

@@ -7,11 +7,29 @@ import pytest
 from module import Selftest
 
 CASES = [
+    # kthread
+    "a_thread_runs_until_it_is_dropped",
+    "a_thread_may_end_before_it_is_told_to",
+    "a_thread_that_ends_while_it_is_dropped_is_dropped_once",
+    "a_thread_that_never_ran_leaks_nothing",
+    # percpu
+    "a_new_counter_is_zero",
+    "each_cpu_has_a_number_of_its_own",
+    "nothing_is_lost_when_many_add",
+    # rcu_table
     "an_empty_table_has_nothing",
     "what_is_put_in_is_found_until_it_is_removed",
     "a_second_entry_takes_the_place_of_the_first",
     "nothing_is_lost_while_the_table_grows_and_shrinks",
     "the_state_belongs_to_the_table",
+    # wait_queue
+    "a_true_condition_needs_no_wait",
+    "a_wait_ends_when_its_time_is_over",
+    "the_condition_is_looked_at_when_the_time_is_over",
+    "a_condition_may_sleep",
+    "a_queue_has_waiters_while_somebody_waits",
+    "wakers_that_look_for_waiters_lose_no_wake_up",
+    "a_thread_that_is_to_stop_waits_for_nothing",
 ]
 
 
