@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hammer WHAT [PID]: does one thing over and over until SIGTERM, then says how
- * often it worked, how often it was refused and how often there was no device.
+ * hammer WHAT [PID | PATH]: does one thing over and over until SIGTERM, then says
+ * how often it worked, how often it was refused and how often there was no device
+ * or file.
  *
  * WHAT: ptrace (attach to PID, read and detach), ioctl (protect and unprotect itself,
  * and the rest), fork (children that inherit protection, exec or just end),
- * memory (read PID's).
+ * memory (read PID's), file (read PATH and write a number to it).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -138,6 +139,22 @@ static void do_memory(pid_t pid)
 	close(fd);
 }
 
+static void do_file(const char *path)
+{
+	char text[64];
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	no_device += fd < 0;
+	if (fd < 0)
+		return;
+	/* It may go while it is open. */
+	for (int i = 0; i < 8; i++) {
+		count(pread(fd, text, sizeof(text), 0));
+		count(pwrite(fd, "8", 1, 0));
+	}
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -157,6 +174,8 @@ int main(int argc, char **argv)
 			do_fork(round);
 		else if (!strcmp(what, "memory"))
 			do_memory(pid);
+		else if (!strcmp(what, "file") && argc > 2)
+			do_file(argv[2]);
 		else
 			return 2;
 	}
