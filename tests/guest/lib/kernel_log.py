@@ -16,6 +16,8 @@ TROUBLE = re.compile(
     r"|kmemleak: \d+ new|rust_kernel: panicked|ORC unwind|unpatched return thunk",
     re.IGNORECASE,
 )
+# A function in a backtrace: some of the checkers have names like those above.
+FRAME = re.compile(r"^ (\? )?[\w.]+\+0x[0-9a-f]+/0x[0-9a-f]+( \[\w+\])?$")
 
 
 class KernelLog:
@@ -55,7 +57,7 @@ class KernelLog:
         lines = self.read()
         for number, line in enumerate(lines):
             if self.allow_call_traces:
-                line = line.replace("Call Trace", "")
+                line = FRAME.sub("", line.replace("Call Trace", ""))
             if TROUBLE.search(line):
                 return lines[max(0, number - 3):number + 60]
         return []
