@@ -16,9 +16,13 @@
 mod bindings;
 
 pub(crate) mod capability;
+pub(crate) mod cgroup_files;
+pub(crate) mod delayed_work;
 pub(crate) mod file;
 pub(crate) mod hooks;
 pub(crate) mod kthread;
+pub(crate) mod memcg;
+pub(crate) mod memory;
 pub(crate) mod misc_device;
 pub(crate) mod module;
 pub(crate) mod percpu;
@@ -27,6 +31,7 @@ pub(crate) mod proc_file;
 pub(crate) mod ratelimit;
 pub(crate) mod rcu;
 pub(crate) mod rcu_table;
+pub(crate) mod reclaim;
 pub(crate) mod sysctl;
 pub(crate) mod task;
 pub(crate) mod wait_queue;

@@ -88,6 +88,24 @@ impl TaskExt for Task {
     }
 }
 
+/// Whether current's process was killed.
+pub(crate) fn is_killed() -> bool {
+    // SAFETY: No requirements.
+    unsafe { bindings::tk_helper_fatal_signal_pending() }
+}
+
+/// Whether current is a thread of a program, not of the kernel.
+pub(crate) fn is_user_task() -> bool {
+    // SAFETY: No requirements.
+    unsafe { bindings::tk_helper_is_user_task() }
+}
+
+/// Lets others have the CPU if they should. May sleep.
+pub(crate) fn cond_resched() {
+    // SAFETY: The caller may sleep.
+    unsafe { bindings::tk_helper_cond_resched() };
+}
+
 /// Finds a process other than current's that uses the same memory (vfork(2), `CLONE_VM`) and that
 /// `wanted` says yes to. Returns its identity and its [`TaskExt::exec_id`]: when that has changed
 /// it uses other memory.

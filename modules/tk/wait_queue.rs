@@ -87,6 +87,12 @@ impl WaitQueue {
         self.wait(bindings::TASK_KILLABLE, timeout, condition)
     }
 
+    /// As [`WaitQueue::wait_killable`], for a wait that is too short to count as load.
+    pub(crate) fn wait_briefly(&self, timeout: Delta, condition: impl FnMut() -> bool) -> Waited {
+        let state = bindings::TASK_KILLABLE | bindings::TASK_NOLOAD;
+        self.wait(state, Some(timeout), condition)
+    }
+
     /// Sleeps in a kernel thread until the condition is true, `timeout` has passed if there is one,
     /// or the thread is to stop. Doesn't count as load.
     ///

@@ -5,6 +5,7 @@
  */
 #include <linux/proc_fs.h>
 #include <linux/tkernel/access.h>
+#include <linux/tkernel/pagecache.h>
 #include <linux/tkernel/process.h>
 #include <linux/tkernel/ptrace.h>
 

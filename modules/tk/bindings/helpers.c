@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/cgroup.h>
 #include <linux/cleanup.h>
 #include <linux/dcache.h>
+#include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/kstrtox.h>
 #include <linux/kthread.h>
+#include <linux/lockdep.h>
 #include <linux/lockref.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
 #include <linux/mm_types.h>
 #include <linux/namei.h>
+#include <linux/nodemask.h>
+#include <linux/notifier.h>
+#include <linux/overflow.h>
+#include <linux/page_counter.h>
 #include <linux/path.h>
 #include <linux/percpu.h>
 #include <linux/pid.h>
@@ -15,7 +25,12 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/vmstat.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "helpers.h"
 
@@ -159,4 +174,298 @@ s64 tk_helper_percpu_sum(s64 __percpu *counter)
 	for_each_possible_cpu(cpu)
 		sum += READ_ONCE(*per_cpu_ptr(counter, cpu));
 	return sum;
+}
+
+struct tk_helper_memory_counters tk_helper_memory_counters(void)
+{
+	return (struct tk_helper_memory_counters){
+		.file = global_node_page_state(NR_FILE_PAGES),
+		.file_lru = global_node_page_state(NR_ACTIVE_FILE) +
+			    global_node_page_state(NR_INACTIVE_FILE),
+		.shmem = global_node_page_state(NR_SHMEM),
+		.swap_cache = global_node_page_state(NR_SWAPCACHE),
+		.dirty = global_node_page_state(NR_FILE_DIRTY),
+		.writeback = global_node_page_state(NR_WRITEBACK),
+		.slab = global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B) +
+			global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B),
+	};
+}
+
+bool tk_helper_fatal_signal_pending(void)
+{
+	return fatal_signal_pending(current);
+}
+
+bool tk_helper_is_user_task(void)
+{
+	return !(current->flags & (PF_KTHREAD | PF_USER_WORKER));
+}
+
+void tk_helper_cond_resched(void)
+{
+	cond_resched();
+}
+
+unsigned long tk_helper_totalram_pages(void)
+{
+	return totalram_pages();
+}
+
+unsigned int tk_helper_online_cpus(void)
+{
+	return num_online_cpus();
+}
+
+unsigned int tk_helper_nr_node_ids(void)
+{
+	return nr_node_ids;
+}
+
+/* The first after @nid, or -1. */
+int tk_helper_next_possible_node(int nid)
+{
+	nid = next_node(nid, node_possible_map);
+	return nid < MAX_NUMNODES ? nid : -1;
+}
+
+int tk_helper_next_memory_node(int nid)
+{
+	nid = next_node(nid, node_states[N_MEMORY]);
+	return nid < MAX_NUMNODES ? nid : -1;
+}
+
+/* What is off by a little may be below zero. */
+unsigned long tk_helper_node_file_pages(int nid)
+{
+	struct pglist_data *node = NODE_DATA(nid);
+	long pages = atomic_long_read(&node->vm_stat[NR_INACTIVE_FILE]) +
+		     atomic_long_read(&node->vm_stat[NR_ACTIVE_FILE]);
+
+	return max(pages, 0);
+}
+
+void tk_helper_memcg_get(struct mem_cgroup *memcg)
+{
+	css_get(&memcg->css);
+}
+
+void tk_helper_memcg_put(struct mem_cgroup *memcg)
+{
+	css_put(&memcg->css);
+}
+
+struct mem_cgroup *tk_helper_memcg_parent(struct mem_cgroup *memcg)
+{
+	return parent_mem_cgroup(memcg);
+}
+
+u64 tk_helper_memcg_serial(struct mem_cgroup *memcg)
+{
+	return memcg->css.serial_nr;
+}
+
+unsigned long tk_helper_memcg_max(struct mem_cgroup *memcg)
+{
+	return READ_ONCE(memcg->memory.max);
+}
+
+unsigned long tk_helper_memcg_usage(struct mem_cgroup *memcg)
+{
+	return page_counter_read(&memcg->memory);
+}
+
+u64 tk_helper_memcg_cgroup_id(struct mem_cgroup *memcg)
+{
+	return cgroup_id(memcg->css.cgroup);
+}
+
+struct tk_helper_cgroup_files {
+	struct tk_helper_cgroup_file files[8];
+	/* One more: an empty one ends the array. */
+	struct cftype cfts[9];
+};
+
+/* Lock classes of files that aren't in static memory have to be made known. */
+static void register_lockdep_keys(struct tk_helper_cgroup_files *all)
+{
+	for (struct cftype *cft = all->cfts; cft->name[0]; cft++)
+		lockdep_register_key(&cft->lockdep_key);
+}
+
+static void unregister_lockdep_keys(struct tk_helper_cgroup_files *all)
+{
+	for (struct cftype *cft = all->cfts; cft->name[0]; cft++)
+		lockdep_unregister_key(&cft->lockdep_key);
+}
+
+static struct tk_helper_cgroup_file *cgroup_file_of(struct cftype *cft)
+{
+	struct tk_helper_cgroup_files *files =
+		container_of(cft - cft->private, struct tk_helper_cgroup_files,
+			     cfts[0]);
+
+	return &files->files[cft->private];
+}
+
+static int show_cgroup_file(struct seq_file *text, void *v)
+{
+	struct tk_helper_cgroup_file *file = cgroup_file_of(seq_cft(text));
+
+	return file->show(mem_cgroup_from_css(seq_css(text)), text,
+			  file->data);
+}
+
+static ssize_t write_cgroup_file(struct kernfs_open_file *of, char *text,
+				 size_t len, loff_t pos)
+{
+	struct tk_helper_cgroup_file *file = cgroup_file_of(of_cft(of));
+	int ret = file->write(mem_cgroup_from_css(of_css(of)), strstrip(text),
+			      file->data);
+
+	return ret ?: len;
+}
+
+struct tk_helper_cgroup_files *
+tk_helper_cgroup_files_add(const struct tk_helper_cgroup_file *files,
+			   size_t nr)
+{
+	struct tk_helper_cgroup_files *all;
+	size_t i;
+	int ret;
+
+	if (nr > ARRAY_SIZE(all->files))
+		return ERR_PTR(-E2BIG);
+	all = kzalloc_obj(*all);
+	if (!all)
+		return ERR_PTR(-ENOMEM);
+
+	for (i = 0; i < nr; i++) {
+		struct cftype *cft = &all->cfts[i];
+
+		all->files[i] = files[i];
+		strscpy(cft->name, files[i].name);
+		cft->private = i;
+		cft->flags = CFTYPE_NOT_ON_ROOT;
+		cft->seq_show = show_cgroup_file;
+		if (files[i].write)
+			cft->write = write_cgroup_file;
+	}
+	register_lockdep_keys(all);
+	ret = cgroup_add_dfl_cftypes(&memory_cgrp_subsys, all->cfts);
+	if (ret) {
+		unregister_lockdep_keys(all);
+		kfree(all);
+		return ERR_PTR(ret);
+	}
+	return all;
+}
+
+void tk_helper_cgroup_files_remove(struct tk_helper_cgroup_files *files)
+{
+	/* Not there if the memory controller is off. */
+	cgroup_rm_cftypes(files->cfts);
+	unregister_lockdep_keys(files);
+	kfree(files);
+}
+
+struct tk_helper_cgroup_notifier {
+	struct notifier_block block;
+	void (*removed)(u64 cgroup_id, void *data);
+	void *data;
+};
+
+static int cgroup_notified(struct notifier_block *block, unsigned long event,
+			   void *cgroup)
+{
+	struct tk_helper_cgroup_notifier *notifier =
+		container_of(block, struct tk_helper_cgroup_notifier, block);
+
+	if (event == CGROUP_LIFETIME_OFFLINE)
+		notifier->removed(cgroup_id(cgroup), notifier->data);
+	return NOTIFY_OK;
+}
+
+struct tk_helper_cgroup_notifier *
+tk_helper_cgroup_notifier_add(void (*removed)(u64 cgroup_id, void *data),
+			      void *data)
+{
+	struct tk_helper_cgroup_notifier *notifier = kzalloc_obj(*notifier);
+	int ret;
+
+	if (!notifier)
+		return ERR_PTR(-ENOMEM);
+	notifier->block.notifier_call = cgroup_notified;
+	notifier->removed = removed;
+	notifier->data = data;
+	ret = blocking_notifier_chain_register(&cgroup_lifetime_notifier,
+					       &notifier->block);
+	if (ret) {
+		kfree(notifier);
+		return ERR_PTR(ret);
+	}
+	return notifier;
+}
+
+void tk_helper_cgroup_notifier_remove(struct tk_helper_cgroup_notifier *notifier)
+{
+	blocking_notifier_chain_unregister(&cgroup_lifetime_notifier,
+					   &notifier->block);
+	kfree(notifier);
+}
+
+int tk_helper_kstrtou64(const char *text, u64 *number)
+{
+	/* Also for what is too large, as in other files of cgroups. */
+	return kstrtou64(text, 0, number) ? -EINVAL : 0;
+}
+
+struct tk_helper_delayed_work {
+	struct delayed_work work;
+	void (*run)(void *data);
+	void *data;
+};
+
+static void run_delayed_work(struct work_struct *work)
+{
+	struct tk_helper_delayed_work *delayed =
+		container_of(to_delayed_work(work),
+			     struct tk_helper_delayed_work, work);
+
+	delayed->run(delayed->data);
+}
+
+/* Starts disabled: to queue it does nothing. */
+struct tk_helper_delayed_work *tk_helper_delayed_work_new(void)
+{
+	struct tk_helper_delayed_work *delayed = kzalloc_obj(*delayed);
+
+	if (!delayed)
+		return NULL;
+	INIT_DELAYED_WORK(&delayed->work, run_delayed_work);
+	disable_delayed_work(&delayed->work);
+	return delayed;
+}
+
+void tk_helper_delayed_work_enable(struct tk_helper_delayed_work *delayed,
+				   void (*run)(void *data), void *data)
+{
+	delayed->run = run;
+	delayed->data = data;
+	enable_delayed_work(&delayed->work);
+}
+
+void tk_helper_delayed_work_queue(struct tk_helper_delayed_work *delayed,
+				  unsigned long delay)
+{
+	queue_delayed_work(system_dfl_wq, &delayed->work, delay);
+}
+
+void tk_helper_delayed_work_disable(struct tk_helper_delayed_work *delayed)
+{
+	disable_delayed_work_sync(&delayed->work);
+}
+
+void tk_helper_delayed_work_free(struct tk_helper_delayed_work *delayed)
+{
+	kfree(delayed);
 }

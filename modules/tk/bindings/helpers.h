@@ -9,8 +9,10 @@
 #include <linux/types.h>
 
 struct file;
+struct mem_cgroup;
 struct pid;
 struct ratelimit_state;
+struct seq_file;
 struct task_struct;
 struct wait_queue_head;
 
@@ -40,5 +42,68 @@ s64 tk_helper_percpu_add_return(s64 __percpu *counter, s64 n);
 void tk_helper_percpu_set(s64 __percpu *counter, s64 n);
 void tk_helper_percpu_set_all(s64 __percpu *counter, s64 n);
 s64 tk_helper_percpu_sum(s64 __percpu *counter);
+
+/* In pages, see vm_stat. */
+struct tk_helper_memory_counters {
+	unsigned long file;
+	unsigned long file_lru;
+	unsigned long shmem;
+	unsigned long swap_cache;
+	unsigned long dirty;
+	unsigned long writeback;
+	unsigned long slab;
+};
+
+struct tk_helper_memory_counters tk_helper_memory_counters(void);
+bool tk_helper_fatal_signal_pending(void);
+bool tk_helper_is_user_task(void);
+void tk_helper_cond_resched(void);
+
+unsigned long tk_helper_totalram_pages(void);
+unsigned int tk_helper_online_cpus(void);
+unsigned int tk_helper_nr_node_ids(void);
+int tk_helper_next_possible_node(int nid);
+int tk_helper_next_memory_node(int nid);
+unsigned long tk_helper_node_file_pages(int nid);
+
+void tk_helper_memcg_get(struct mem_cgroup *memcg);
+void tk_helper_memcg_put(struct mem_cgroup *memcg);
+struct mem_cgroup *tk_helper_memcg_parent(struct mem_cgroup *memcg);
+u64 tk_helper_memcg_serial(struct mem_cgroup *memcg);
+unsigned long tk_helper_memcg_max(struct mem_cgroup *memcg);
+unsigned long tk_helper_memcg_usage(struct mem_cgroup *memcg);
+u64 tk_helper_memcg_cgroup_id(struct mem_cgroup *memcg);
+
+/* A file in each cgroup; @write may be NULL and gets the text without blanks around it. */
+struct tk_helper_cgroup_file {
+	const char *name;
+	int (*show)(struct mem_cgroup *memcg, struct seq_file *text,
+		    void *data);
+	int (*write)(struct mem_cgroup *memcg, const char *text, void *data);
+	void *data;
+};
+
+struct tk_helper_cgroup_files;
+struct tk_helper_cgroup_files *
+tk_helper_cgroup_files_add(const struct tk_helper_cgroup_file *files,
+			   size_t nr);
+void tk_helper_cgroup_files_remove(struct tk_helper_cgroup_files *files);
+
+struct tk_helper_cgroup_notifier;
+struct tk_helper_cgroup_notifier *
+tk_helper_cgroup_notifier_add(void (*removed)(u64 cgroup_id, void *data),
+			      void *data);
+void tk_helper_cgroup_notifier_remove(struct tk_helper_cgroup_notifier *notifier);
+
+int tk_helper_kstrtou64(const char *text, u64 *number);
+
+struct tk_helper_delayed_work;
+struct tk_helper_delayed_work *tk_helper_delayed_work_new(void);
+void tk_helper_delayed_work_enable(struct tk_helper_delayed_work *delayed,
+				   void (*run)(void *data), void *data);
+void tk_helper_delayed_work_queue(struct tk_helper_delayed_work *delayed,
+				  unsigned long delay);
+void tk_helper_delayed_work_disable(struct tk_helper_delayed_work *delayed);
+void tk_helper_delayed_work_free(struct tk_helper_delayed_work *delayed);
 
 #endif /* _TK_HELPERS_H */

@@ -9,6 +9,7 @@
 //! C header: `include/linux/tkernel/hook.h`
 
 pub(crate) mod access;
+pub(crate) mod pagecache;
 pub(crate) mod process;
 pub(crate) mod ptrace;
 
