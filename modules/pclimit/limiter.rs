@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who makes room, when, and how much.
+//!
+//! `docs/pclimit.md` argues why nobody is held up for long and why the limit holds all the same.
+
+use super::{
+    groups::Groups,
+    pool::{
+        Pool,
+        BUSY_WAIT, //
+    },
+    reclaimer::Order,
+    settings::{
+        Brief,
+        Limit,
+        Published,
+        Settings, //
+    },
+    stats::{
+        Reclaimer,
+        Stats, //
+    },
+    tk::{
+        delayed_work::{
+            Timer,
+            Work, //
+        },
+        hooks::pagecache::{
+            Growth,
+            PagecacheHook, //
+        },
+        kthread::{
+            Main,
+            Stop, //
+        },
+        memcg::MemCgroup,
+        memory::{
+            self,
+            Gfp,
+            Node, //
+        },
+        percpu::PerCpuCounter,
+        reclaim::Depth,
+        task,
+        wait_queue::WaitQueue,
+    },
+    usage::Usage, //
+};
+use kernel::{
+    current,
+    prelude::*,
+    sync::{
+        atomic::{
+            ordering::Relaxed,
+            Atomic, //
+        },
+        Arc, //
+    },
+    time::Delta,
+};
+
+/// Pages that a CPU inserts between two looks, at least and at most.
+pub(crate) const MIN_BATCH: usize = 32;
+const MAX_BATCH: usize = 4096;
+
+/// The most while a cgroup has a limit of its own, which may be much smaller.
+const MAX_BATCH_WITH_GROUPS: usize = 64;
+
+/// Pages that one insertion frees at most: what bounds how long it is held up.
+pub(crate) const MAX_PAYMENT: usize = 1024;
+
+/// Pages that are freed at a time where nobody waits for the result.
+pub(crate) const CHUNK: usize = 512;
+
+/// How often usage is looked at while what is being written may lift it above the limit.
+const TRIM_DIRTY: Delta = Delta::from_millis(10);
+
+/// How long after reclaim began usage is brought down to where it stops.
+const TRIM: Delta = Delta::from_millis(100);
+
+/// How long `kpclimitd` rests when there was nothing to free.
+const THREAD_REST: Delta = Delta::from_millis(20);
+
+/// The limit of the machine.
+#[pin_data]
+pub(crate) struct Limiter {
+    settings: Published,
+    /// Whether there is a limit. While there is none an insertion costs a look at this.
+    limited: Atomic<bool>,
+    /// Whether the module goes.
+    retired: Atomic<bool>,
+    /// Pages that each CPU may insert before it looks at the machine's counters.
+    budget: PerCpuCounter,
+    /// From when usage was found above the limit until it is found low enough.
+    reclaiming: Atomic<bool>,
+    pool: Pool,
+    #[pin]
+    groups: Groups,
+    /// Where `kpclimitd` waits for work.
+    #[pin]
+    work: WaitQueue,
+    /// Asks for the work that brings usage down where nobody inserts.
+    trim: Arc<Timer>,
+    stats: Stats,
+}
+
+/// What a look found, in pages.
+#[derive(Clone, Copy)]
+struct Watch {
+    settings: Brief,
+    /// What counts, and what the disk is at and will count in a moment: room is made ahead.
+    usage: usize,
+    /// What is dirty and will count later.
+    soon: usize,
+    limit: Limit,
+}
+
+impl Watch {
+    fn is_over(&self) -> bool {
+        self.usage > self.limit.start
+    }
+
+    fn is_enough(&self) -> bool {
+        self.usage <= self.limit.stop
+    }
+
+    /// Whether the limit itself is at stake.
+    fn is_serious(&self) -> bool {
+        self.usage > self.limit.max
+    }
+
+    /// Whether usage may get above the limit with nothing inserted, as dirty pages are written.
+    fn may_rise(&self) -> bool {
+        self.soon > 0 && self.usage + self.soon > self.limit.start
+    }
+
+    fn excess(&self) -> usize {
+        self.usage.saturating_sub(self.limit.stop)
+    }
+
+    fn order(&self, pages: usize, scan: usize, gfp: Gfp) -> Order {
+        Order {
+            pages,
+            scan,
+            deepest: if self.settings.counts_dirty() {
+                Depth::Dirty
+            } else {
+                Depth::Mapped
+            },
+            urgent: self.is_serious(),
+            slab: self.settings.counts_slab(),
+            gfp,
+        }
+    }
+}
+
+impl Limiter {
+    pub(crate) fn new() -> Result<impl PinInit<Self, Error>> {
+        let pool = Pool::new(None)?;
+        let budget = PerCpuCounter::new()?;
+        let trim = Timer::new()?;
+        Ok(try_pin_init!(Self {
+            settings: Published::new(&Settings::DEFAULT),
+            limited: Atomic::new(false),
+            retired: Atomic::new(false),
+            budget,
+            reclaiming: Atomic::new(false),
+            pool,
+            groups <- Groups::new(),
+            work <- WaitQueue::new(),
+            trim,
+            stats: Stats::default(),
+        }? Error))
+    }
+
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Pages that count against the limit, whether there is one or not.
+    pub(crate) fn usage(&self) -> usize {
+        Usage::read(self.settings.brief()).now
+    }
+
+    /// The limit, if there is one.
+    pub(crate) fn limit(&self) -> Option<Limit> {
+        self.settings.limit(memory::total_pages())
+    }
+
+    /// Takes over new settings.
+    pub(crate) fn publish(&self, settings: &Settings) {
+        self.settings.store(settings);
+        self.reclaiming.store(false, Relaxed);
+        self.pool.renew();
+        if !settings.is_limited() {
+            self.pool.rest();
+        }
+        self.limits_changed();
+    }
+
+    /// There are more or fewer limits now.
+    pub(crate) fn limits_changed(&self) {
+        let limited = self.limit().is_some() || self.groups.has_any();
+        self.limited
+            .store(limited && !self.retired.load(Relaxed), Relaxed);
+        // A CPU that is just inserting may miss this, and looks a batch later.
+        self.budget.set_all(0);
+    }
+
+    /// The limits of cgroups.
+    pub(crate) fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// Whether waits and long work should end.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Relaxed)
+    }
+
+    /// Shrinks the cache to the limit in the current task, which changed it.
+    pub(crate) fn settle(&self) {
+        let Some(watch) = self.watch() else {
+            return;
+        };
+        if !watch.is_over() {
+            return;
+        }
+        if self.settings.brief().wants_thread() {
+            self.wake_thread();
+            return;
+        }
+        let may_go_on = || !self.is_retired() && !current!().signal_pending();
+        self.shrink(Reclaimer::Setting, may_go_on);
+    }
+
+    /// Shrinks a cgroup's cache to its limit in the current task, which changed it.
+    pub(crate) fn settle_group(&self, memcg: &MemCgroup) -> Result {
+        let Some(group) = self.groups.get(memcg) else {
+            return Ok(());
+        };
+        let may_go_on = || !self.is_retired();
+        group.settle(&self.stats, memcg, self.retries(), may_go_on)
+    }
+
+    /// Frees as much of a cgroup's cache as goes, in the current task.
+    pub(crate) fn drop_cache(&self, memcg: &MemCgroup) -> Result {
+        let group = self.groups.get_or_add(memcg)?;
+        let may_go_on = || !self.is_retired();
+        group.shrink(&self.stats, 0, self.retries(), may_go_on)
+    }
+
+    fn retries(&self) -> usize {
+        self.settings.retries()
+    }
+
+    /// What asks for the work.
+    pub(crate) fn timer(&self) -> Arc<Timer> {
+        self.trim.clone()
+    }
+
+    /// Lets everybody go on who waits, for good.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Relaxed);
+        self.limited.store(false, Relaxed);
+    }
+
+    fn watch(&self) -> Option<Watch> {
+        let total = memory::total_pages();
+        let limit = self.settings.limit(total)?;
+        let settings = self.settings.brief();
+        let usage = Usage::read(settings);
+        Some(Watch {
+            usage: usage.now + usage.imminent,
+            soon: usage.soon - usage.imminent,
+            settings,
+            limit,
+        })
+    }
+
+    /// Looks at the machine's counters. Returns what it found if there is something to do.
+    fn look(&self) -> Option<Watch> {
+        self.stats.checks.count();
+        let watch = self.watch();
+        let near = watch.is_some_and(|watch| self.has_work(&watch));
+        let batch = match watch {
+            Some(watch) if !near => {
+                // Far from the limit a CPU may insert much before it looks again; all CPUs together
+                // no more than a part of what is left.
+                if watch.may_rise() {
+                    self.trim.run_in(TRIM_DIRTY);
+                }
+                let left = watch.limit.start.saturating_sub(watch.usage + watch.soon);
+                (left / (8 * memory::online_cpus().max(1))).clamp(MIN_BATCH, MAX_BATCH)
+            }
+            Some(_) => MIN_BATCH,
+            None => MAX_BATCH,
+        };
+        let most = if self.groups.has_any() {
+            MAX_BATCH_WITH_GROUPS
+        } else {
+            MAX_BATCH
+        };
+        self.budget.set(signed(batch.min(most)));
+        watch.filter(|_| near)
+    }
+
+    /// Whether reclaim begins, or isn't done yet.
+    fn has_work(&self, watch: &Watch) -> bool {
+        if watch.is_over() {
+            self.stats.over_limit.count();
+            if !self.reclaiming.xchg(true, Relaxed) {
+                self.trim
+                    .run_in(if watch.soon > 0 { TRIM_DIRTY } else { TRIM });
+            }
+        } else if self.reclaiming.load(Relaxed) && watch.is_enough() {
+            self.reclaiming.store(false, Relaxed);
+            self.pool.forgive();
+        }
+        self.reclaiming.load(Relaxed)
+    }
+
+    /// Makes room in the task that inserts.
+    fn pay(&self, growth: &Growth, inserted: usize, watch: &Watch) {
+        if !growth.gfp.may_block() {
+            self.stats.skipped_atomic.count();
+            return;
+        }
+        if task::is_killed() {
+            self.stats.skipped_killed.count();
+            return;
+        }
+        let held_by_disk = watch.settings.counts_dirty() && watch.is_serious();
+        if self.pool.is_exhausted() && !held_by_disk {
+            self.stats.skipped_exhausted.count();
+            return;
+        }
+
+        let serious = watch.is_serious();
+        let Some(due) = self.pool.owe(inserted) else {
+            return;
+        };
+        // Where the limit is at stake, whatever is too much, as far as it goes.
+        let due = if serious {
+            due.max(watch.excess())
+        } else {
+            due
+        };
+        let pages = due.min(MAX_PAYMENT);
+        let scan = pages * 4 + if serious { 2 * MAX_PAYMENT } else { MIN_BATCH };
+        let order = watch.order(pages, scan, growth.gfp);
+
+        let is_over = || self.watch().is_some_and(|watch| watch.is_over());
+        let (paid, mut stall) = self.pool.pay(&self.stats, growth, &order, serious, is_over);
+        if held_by_disk && paid.is_some_and(|paid| paid.freed < pages / 2) {
+            let is_over = || !self.is_retired() && is_over();
+            stall += self.pool.hold(&self.stats, growth, &order, is_over);
+        }
+        self.stats.stalls.record(stall);
+    }
+
+    /// Reclaims until usage is where reclaim stops, there is nothing more to free, or it may not go
+    /// on. Returns whether it got there.
+    fn shrink(&self, who: Reclaimer, may_go_on: impl Fn() -> bool) -> bool {
+        while may_go_on() {
+            let Some(watch) = self.watch() else {
+                return true;
+            };
+            if watch.is_enough() {
+                self.reclaiming.store(false, Relaxed);
+                return true;
+            }
+            let Some(node) = self.pool.fullest() else {
+                return true;
+            };
+            let pages = watch.excess().min(CHUNK);
+            let order = watch.order(pages, pages * 4 + MIN_BATCH, Gfp::KERNEL);
+            if self.pool.reclaim(&self.stats, who, node, &order).is_none() {
+                // Then the other one makes progress.
+                let _ = node.wait(BUSY_WAIT);
+            } else if self.pool.is_exhausted() {
+                return false;
+            }
+            task::cond_resched();
+        }
+        false
+    }
+
+    fn wake_thread(&self) {
+        if self.work.has_waiters() {
+            self.stats.wakeups.count();
+            self.work.wake_all();
+        }
+    }
+
+    fn is_work_for_thread(&self) -> bool {
+        self.watch().is_some_and(|watch| {
+            watch.is_over() || (self.reclaiming.load(Relaxed) && !watch.is_enough())
+        })
+    }
+}
+
+impl PagecacheHook for Limiter {
+    #[inline(always)]
+    fn check(&self, pages: usize) -> bool {
+        self.limited.load(Relaxed) && self.budget.add_return(-signed(pages)) <= 0
+    }
+
+    fn insert(&self, growth: Growth) {
+        // Near the limit a batch is `MIN_BATCH`: then this is what came since the last look.
+        let left = self.budget.add_return(0);
+        let inserted = MIN_BATCH + usize::try_from(-left).unwrap_or(0);
+        let inserted = inserted.max(growth.pages);
+
+        if self.groups.has_any() && !growth.kernel_file {
+            self.groups.insert(self, &growth, inserted);
+        }
+        let Some(watch) = self.look() else {
+            return;
+        };
+        if watch.settings.wants_thread() {
+            self.wake_thread();
+            return;
+        }
+        self.pay(&growth, inserted, &watch);
+    }
+
+    fn balance(&self, node: Node) {
+        if !self.limited.load(Relaxed) || self.pool.is_exhausted() {
+            return;
+        }
+        let Some(reclaimer) = self.pool.on(node) else {
+            return;
+        };
+        // kswapd has its own work to do, so there is an end.
+        for _ in 0..16 {
+            let Some(watch) = self.watch().filter(Watch::is_over) else {
+                return;
+            };
+            let pages = watch.excess().min(CHUNK);
+            let order = watch.order(pages, pages * 4 + MIN_BATCH, Gfp::KERNEL);
+            let stats = &self.stats;
+            match self
+                .pool
+                .reclaim(stats, Reclaimer::Kswapd, reclaimer, &order)
+            {
+                Some((result, _)) if result.freed > 0 => {}
+                _ => return,
+            }
+        }
+    }
+}
+
+impl Main for Limiter {
+    fn run(&self, stop: &Stop) {
+        while !stop.should_stop() {
+            let _ = self
+                .work
+                .wait_in_thread(stop, None, || self.is_work_for_thread());
+            if !self.shrink(Reclaimer::Thread, || !stop.should_stop()) {
+                let _ = self.work.wait_in_thread(stop, Some(THREAD_REST), || false);
+            }
+        }
+    }
+}
+
+/// A number of pages, which is far from the largest one.
+fn signed(pages: usize) -> i64 {
+    pages as i64
+}
+
+impl Work for Limiter {
+    fn run(&self) {
+        let Some(watch) = self.watch() else {
+            return;
+        };
+        let is_working = watch.is_over() || self.reclaiming.load(Relaxed);
+        if is_working && !watch.settings.wants_thread() {
+            self.shrink(Reclaimer::Worker, || !self.is_retired());
+        }
+        if watch.may_rise() {
+            self.trim.run_in(TRIM_DIRTY);
+        }
+    }
+}

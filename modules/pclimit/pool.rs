@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Page cache that has one limit: the machine's, or that of a cgroup and those below it.
+
+use super::{
+    reclaimer::{
+        NodeReclaimer,
+        Order,
+        Outcome, //
+    },
+    stats::{
+        Reclaimer,
+        Stats, //
+    },
+    tk::{
+        hooks::pagecache::Growth,
+        memcg::MemCgroup,
+        memory::Node,
+        reclaim::Reclaimed,
+        task,
+        wait_queue::Waited, //
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            ordering::Relaxed,
+            Atomic, //
+        },
+    },
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    },
+};
+
+/// How long an insertion waits for another task that reclaims, where the limit is at stake.
+pub(crate) const BUSY_WAIT: Delta = Delta::from_millis(8);
+
+/// How long an insertion waits for the disk at most, and how often it looks.
+const DISK_WAIT: Delta = Delta::from_millis(1000);
+const DISK_STEP: Delta = Delta::from_millis(10);
+
+/// How long nobody tries again after there was nothing to free.
+const EXHAUSTED: Delta = Delta::from_millis(10);
+
+/// What insertions owe is kept in parts of a page: each owes a little more than it inserted, so
+/// that usage comes down to where reclaim stops.
+const PARTS: i64 = 512;
+const SURPLUS: i64 = 1;
+
+/// Fewer pages than this are left for the next one to free.
+const WORTH_WHILE: usize = 16;
+
+/// No more than so many pages are paid in advance, as when a large folio was freed.
+const MAX_CREDIT: i64 = 1024;
+
+/// A reclaimer for each node.
+pub(crate) struct Pool {
+    nodes: KVec<Pin<KBox<NodeReclaimer>>>,
+    root: Option<ARef<MemCgroup>>,
+    /// What was inserted above the limit and not yet made room for.
+    owed: Atomic<i64>,
+    /// No earlier than this, counted from `since` in nanoseconds, is reclaim tried again.
+    exhausted_until: Atomic<i64>,
+    since: Instant<Monotonic>,
+}
+
+impl Pool {
+    /// Of all cgroups, or of `root` and those below.
+    pub(crate) fn new(root: Option<ARef<MemCgroup>>) -> Result<Self> {
+        let mut nodes = KVec::new();
+        for node in Node::possible() {
+            let reclaimer = NodeReclaimer::new(node, root.clone());
+            nodes.push(KBox::pin_init(reclaimer, GFP_KERNEL)?, GFP_KERNEL)?;
+        }
+        Ok(Self {
+            nodes,
+            root,
+            owed: Atomic::new(0),
+            exhausted_until: Atomic::new(0),
+            since: Instant::now(),
+        })
+    }
+
+    /// How much page cache there is on a node.
+    fn pages_on(&self, node: Node) -> usize {
+        match &self.root {
+            None => node.file_pages(),
+            Some(root) => root.file_pages(node),
+        }
+    }
+
+    /// How much page cache there is on all nodes. May sleep.
+    pub(crate) fn pages(&self) -> usize {
+        Node::all().map(|node| self.pages_on(node)).sum()
+    }
+
+    /// The node with most page cache.
+    pub(crate) fn fullest(&self) -> Option<&NodeReclaimer> {
+        // With one node there is nothing to count.
+        if let [only] = &self.nodes[..] {
+            return Some(only);
+        }
+        self.on(Node::all().max_by_key(|&node| self.pages_on(node))?)
+    }
+
+    /// The reclaimer of a node.
+    pub(crate) fn on(&self, node: Node) -> Option<&NodeReclaimer> {
+        self.nodes
+            .iter()
+            .find(|reclaimer| reclaimer.node() == node)
+            .map(|reclaimer| &**reclaimer)
+    }
+
+    /// Whether there was nothing to free a moment ago.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        // Nearly always there is no need to ask for the time.
+        let until = self.exhausted_until.load(Relaxed);
+        until > 0 && self.since.elapsed().as_nanos() < until
+    }
+
+    /// Forgets what is owed, and that there was nothing to free.
+    pub(crate) fn renew(&self) {
+        self.exhausted_until.store(0, Relaxed);
+        self.forgive();
+    }
+
+    /// Forgets what is owed, since usage is low enough.
+    pub(crate) fn forgive(&self) {
+        self.owed.store(0, Relaxed);
+    }
+
+    /// Owes what was inserted, and what others still owe. Returns the pages that are due now, if it
+    /// is worth while.
+    pub(crate) fn owe(&self, inserted: usize) -> Option<usize> {
+        let more = inserted as i64 * (PARTS + SURPLUS);
+        let due = (self.owed.fetch_add(more, Relaxed) + more) / PARTS;
+        usize::try_from(due).ok().filter(|&due| due >= WORTH_WHILE)
+    }
+
+    fn paid(&self, pages: usize) {
+        let paid = pages as i64 * PARTS;
+        let before = self.owed.fetch_sub(paid, Relaxed);
+        let least = -MAX_CREDIT * PARTS;
+        if before - paid < least {
+            self.owed.store(least, Relaxed);
+        }
+    }
+
+    /// Forgets where the walks were.
+    pub(crate) fn rest(&self) {
+        for node in &self.nodes {
+            node.rest();
+        }
+    }
+
+    /// Reclaims on a node, and says what came of it and how long it took; [`None`] if somebody else
+    /// does.
+    pub(crate) fn reclaim(
+        &self,
+        stats: &Stats,
+        who: Reclaimer,
+        node: &NodeReclaimer,
+        order: &Order,
+    ) -> Option<(Reclaimed, Delta)> {
+        let start = Instant::<Monotonic>::now();
+        match node.reclaim(order, || self.pages_on(node.node())) {
+            Outcome::Busy => None,
+            Outcome::Done { result, exhausted } => {
+                stats.reclaimed(who, &result);
+                if let Reclaimer::Insert = who {
+                    self.paid(result.freed);
+                }
+                let end = Instant::<Monotonic>::now();
+                let time = end - start;
+                stats.reclaim.record(time);
+                if exhausted {
+                    stats.failures.count();
+                    let until = end - self.since + EXHAUSTED;
+                    self.exhausted_until.store(until.as_nanos(), Relaxed);
+                }
+                Some((result, time))
+            }
+        }
+    }
+
+    /// Reclaims for an insertion. If somebody else does so already, waits for a moment where the
+    /// limit is at stake, and reclaims if `is_over` still says so, else goes on. Returns how long that
+    /// took in all, too.
+    pub(crate) fn pay(
+        &self,
+        stats: &Stats,
+        growth: &Growth,
+        order: &Order,
+        serious: bool,
+        is_over: impl Fn() -> bool,
+    ) -> (Option<Reclaimed>, Delta) {
+        let Some(fullest) = self.fullest() else {
+            return (None, Delta::ZERO);
+        };
+        if let Some((paid, time)) = self.reclaim(stats, Reclaimer::Insert, fullest, order) {
+            return (Some(paid), time);
+        }
+        // Where the folio is, there may be page cache too.
+        let near = self.on(growth.node);
+        if let Some(near) = near.filter(|near| near.node() != fullest.node()) {
+            if let Some((paid, time)) = self.reclaim(stats, Reclaimer::Insert, near, order) {
+                return (Some(paid), time);
+            }
+        }
+        if !serious {
+            stats.skipped_busy.count();
+            return (None, Delta::ZERO);
+        }
+        let start = Instant::<Monotonic>::now();
+        let waited = fullest.wait(BUSY_WAIT);
+        let wait = start.elapsed();
+        stats.busy_waits.record(wait);
+        // The other one may have done enough.
+        if waited == Waited::Ready && is_over() {
+            if let Some((paid, time)) = self.reclaim(stats, Reclaimer::Insert, fullest, order) {
+                return (Some(paid), wait + time);
+            }
+        }
+        (None, wait)
+    }
+
+    /// Holds a program that makes pages dirty faster than the disk takes them, until `is_over` says
+    /// no more. Returns for how long.
+    pub(crate) fn hold(
+        &self,
+        stats: &Stats,
+        growth: &Growth,
+        order: &Order,
+        is_over: impl Fn() -> bool,
+    ) -> Delta {
+        // Not in a page fault: others may need the memory map, such as ps(1).
+        let gfp = growth.gfp;
+        if !gfp.is_for_write() || !gfp.may_do_io() || !task::is_user_task() {
+            return Delta::ZERO;
+        }
+        let Some(fullest) = self.fullest() else {
+            return Delta::ZERO;
+        };
+        let start = Instant::<Monotonic>::now();
+        while start.elapsed() < DISK_WAIT {
+            if fullest.wait_until(DISK_STEP, || !is_over()) != Waited::TimedOut {
+                break;
+            }
+            // What was written meanwhile can go, and the flusher threads hear of it again.
+            self.reclaim(stats, Reclaimer::Insert, fullest, order);
+        }
+        let held = start.elapsed();
+        stats.dirty_waits.record(held);
+        held
+    }
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Reclaim on one node, by one task at a time.
+
+use super::tk::{
+    memcg::MemCgroup,
+    memory::{
+        Gfp,
+        Node, //
+    },
+    reclaim::{
+        Depth,
+        Reclaimed,
+        Request,
+        Walk, //
+    },
+    wait_queue::{
+        WaitQueue,
+        Waited, //
+    },
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Mutex, //
+    },
+    time::Delta, //
+};
+
+/// How to reclaim.
+#[derive(Clone, Copy)]
+pub(crate) struct Order {
+    /// How many pages to free.
+    pub(crate) pages: usize,
+    /// How many pages to look at, at most.
+    pub(crate) scan: usize,
+    /// What may be freed in the end.
+    pub(crate) deepest: Depth,
+    /// Whether the limit is exceeded, so that there is no time to look everywhere before going
+    /// deeper.
+    pub(crate) urgent: bool,
+    /// Whether slab caches shrink as well.
+    pub(crate) slab: bool,
+    /// What the caller may do.
+    pub(crate) gfp: Gfp,
+}
+
+/// What came of it.
+pub(crate) enum Outcome {
+    /// Reclaim was tried.
+    Done {
+        result: Reclaimed,
+        /// All was looked at, as deep as allowed, and hardly anything could be freed.
+        exhausted: bool,
+    },
+    /// Somebody else reclaims on this node.
+    Busy,
+}
+
+/// The reclaimer of a node.
+///
+/// Freeing begins with what is cold and goes deeper only when all of the node was looked at and
+/// gave next to nothing. It comes back to the cold as soon as that gives something again.
+#[pin_data]
+pub(crate) struct NodeReclaimer {
+    node: Node,
+    #[pin]
+    state: Mutex<State>,
+    /// Where those wait who found it busy.
+    #[pin]
+    free: WaitQueue,
+}
+
+struct State {
+    walk: Walk,
+    depth: Depth,
+    /// Pages looked at, tried, and freed, since the depth was chosen or gave enough.
+    scanned: usize,
+    taken: usize,
+    freed: usize,
+    /// Empty turns of the walk in a row.
+    empty_turns: u32,
+    /// Orders done at this depth.
+    orders: u32,
+}
+
+/// Less than one in so many of the pages that were tried is next to nothing.
+const POOR: usize = 16;
+
+/// Pages that have to be tried at least before a depth is given up.
+const MIN_TRIED: usize = 1024;
+
+/// Orders after which a deep reclaimer tries the cold again.
+const RETRY_COLD: u32 = 256;
+
+impl NodeReclaimer {
+    pub(crate) fn new(node: Node, root: Option<ARef<MemCgroup>>) -> impl PinInit<Self> {
+        let walk = Walk::new(node, root);
+        pin_init!(Self {
+            node,
+            state <- new_mutex!(State {
+                walk,
+                depth: Depth::Cold,
+                scanned: 0,
+                taken: 0,
+                freed: 0,
+                empty_turns: 0,
+                orders: 0,
+            }),
+            free <- WaitQueue::new(),
+        })
+    }
+
+    pub(crate) fn node(&self) -> Node {
+        self.node
+    }
+
+    /// Carries an order out, unless somebody else is at it. `size` says how much there is. May sleep
+    /// if the order's gfp allows it.
+    pub(crate) fn reclaim(&self, order: &Order, size: impl Fn() -> usize) -> Outcome {
+        let Some(mut state) = self.state.try_lock() else {
+            return Outcome::Busy;
+        };
+        let outcome = state.carry_out(order, size);
+        drop(state);
+        if self.free.has_waiters() {
+            self.free.wake_one();
+        }
+        outcome
+    }
+
+    /// Waits until nobody is at it, but not longer than `timeout`. May sleep.
+    pub(crate) fn wait(&self, timeout: Delta) -> Waited {
+        self.free
+            .wait_briefly(timeout, || self.state.try_lock().is_some())
+    }
+
+    /// Waits until the condition is true, which is looked at when an order was done, and at the end,
+    /// but not longer than `timeout`. May sleep.
+    pub(crate) fn wait_until(&self, timeout: Delta, condition: impl FnMut() -> bool) -> Waited {
+        self.free.wait_killable(Some(timeout), condition)
+    }
+
+    /// Forgets where it was.
+    pub(crate) fn rest(&self) {
+        let mut state = self.state.lock();
+        state.walk.rest();
+        state.go_to(Depth::Cold);
+    }
+}
+
+impl State {
+    fn carry_out(&mut self, order: &Order, size: impl Fn() -> usize) -> Outcome {
+        self.orders += 1;
+        if self.depth > order.deepest || self.orders > RETRY_COLD {
+            self.go_to(Depth::Cold);
+        }
+        let mut total = Reclaimed::default();
+        loop {
+            let result = self.walk.reclaim(&Request {
+                free: order.pages - total.freed,
+                scan: order.scan - total.scanned,
+                depth: self.depth,
+                slab: order.slab,
+                gfp: order.gfp,
+            });
+            total.freed += result.freed;
+            total.scanned += result.scanned;
+            total.taken += result.taken;
+            total.dirty += result.dirty;
+            total.turns += result.turns;
+            let exhausted = self.learn(&result, &size) && !self.go_deeper(order.deepest);
+            if !exhausted && order.urgent && result.tried() > 4 * result.freed {
+                self.go_deeper_by_choice(order.deepest);
+            }
+            if exhausted || total.freed >= order.pages || total.scanned >= order.scan {
+                return Outcome::Done {
+                    result: total,
+                    exhausted,
+                };
+            }
+            // The primitive ended early: at the end of a turn, or for want of cgroups to look at.
+            if result.scanned == 0 && result.turns == 0 {
+                return Outcome::Done {
+                    result: total,
+                    exhausted: false,
+                };
+            }
+        }
+    }
+
+    /// Whether this depth has nothing more to give.
+    fn learn(&mut self, result: &Reclaimed, size: impl Fn() -> usize) -> bool {
+        self.scanned += result.scanned;
+        self.taken += result.tried();
+        self.freed += result.freed;
+        if result.scanned > 0 {
+            self.empty_turns = 0;
+        } else {
+            self.empty_turns += result.turns;
+        }
+        if self.freed > 0 && self.freed * POOR >= self.taken {
+            // What counts is what comes from now on.
+            self.scanned = 0;
+            self.taken = 0;
+            self.freed = 0;
+            return false;
+        }
+        // What is looked at and not tried was used again, and is out of the way for a while: there
+        // may be much of it in one place.
+        if self.empty_turns >= 2 {
+            return true;
+        }
+        if self.scanned < MIN_TRIED {
+            return false;
+        }
+        let size = size();
+        // Mapped folios are spared the first time if they were used, and taken the second.
+        let enough = if self.depth >= Depth::Mapped {
+            size * 2
+        } else {
+            size / 8
+        };
+        self.taken >= MIN_TRIED.max(enough) || self.scanned >= MIN_TRIED.max(size * 3)
+    }
+
+    /// Goes one deeper, if that is allowed.
+    fn go_deeper(&mut self, deepest: Depth) -> bool {
+        let next = match self.depth {
+            Depth::Cold => Depth::Active,
+            Depth::Active => Depth::Mapped,
+            Depth::Mapped | Depth::Dirty => Depth::Dirty,
+        };
+        if next == self.depth || next > deepest {
+            self.go_to(Depth::Cold);
+            return false;
+        }
+        self.go_to(next);
+        true
+    }
+
+    /// The same, but stays where it is otherwise.
+    fn go_deeper_by_choice(&mut self, deepest: Depth) {
+        if self.depth < deepest.min(Depth::Mapped) {
+            self.go_deeper(deepest);
+        }
+    }
+
+    fn go_to(&mut self, depth: Depth) {
+        self.depth = depth;
+        self.scanned = 0;
+        self.taken = 0;
+        self.freed = 0;
+        self.empty_turns = 0;
+        self.orders = 0;
+    }
+}
