@@ -46,7 +46,7 @@ test:				## run all tests; ends with 'N passed, N failed'
 	@tests/run.sh $(KERNEL_FLAVOUR)
 
 .PHONY: bench
-bench:				## measure what the hooks and ttools cost, in instructions
+bench:				## measure what the hooks and modules cost, in instructions
 	@tests/bench/run.sh
 
 .PHONY: lint

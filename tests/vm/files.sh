@@ -50,7 +50,9 @@ selftests() {
 programs() {
 	in_root make -C tests/guest/src OUT="$files"
 	in_root gcc "${cflags[@]}" -g -o "$files/demo/vault" demo/vault.c
-	in_root gcc "${cflags[@]}" -o "$files/bench/ptrace-cost" tests/bench/ptrace-cost.c
+	for program in ptrace-cost stream; do
+		in_root gcc "${cflags[@]}" -o "$files/bench/$program" "tests/bench/$program.c"
+	done
 	readme
 	selftests
 }

@@ -30,7 +30,12 @@ fi
 [[ -z ${VM_MEM:-} ]] || options+=(--mem "$VM_MEM")
 [[ -z ${VM_TIMEOUT:-} ]] || options+=(--timeout "$VM_TIMEOUT")
 [[ -z ${VM_ARGS:-} ]] || options+=(--qemu-args="$VM_ARGS")
-[[ ${VM_ICOUNT:-} != 1 ]] || options+=(--icount)
+case ${VM_ICOUNT:-0} in
+0) ;;
+1) options+=(--icount jump) ;;
+wait) options+=(--icount wait) ;;
+*) die "VM_ICOUNT is 0, 1 or wait" ;;
+esac
 
 arguments=()
 while (($#)); do

@@ -22,6 +22,7 @@ import qemu
 from guest import CONSOLE, ERR, OUT, Guest, GuestError
 
 RESULTS_SIZE = 1 << 30
+SCRATCH_SIZE = 8 << 30
 BOOT_TIMEOUT = 60
 GUEST_DIED = 125
 
@@ -50,7 +51,9 @@ def parse_arguments():
                         help="the guest finds these in /usr/share/tkernel-rs")
     parser.add_argument("--cpus", type=int, help="default: 2, with --icount 1")
     parser.add_argument("--mem", type=int, default=1024, metavar="MIB")
-    parser.add_argument("--icount", action="store_true", help="a nanosecond is an instruction")
+    parser.add_argument("--icount", choices=("jump", "wait"),
+                        help="a nanosecond is an instruction; idle time jumps to the next timer, "
+                             "or waits for it, which disks need")
     parser.add_argument("--one-thread", action="store_true",
                         help="emulate all CPUs in one thread: for guests that patch their code a lot")
     parser.add_argument("--timeout", type=int, default=600, metavar="SECONDS", help="for all of it")
@@ -85,15 +88,18 @@ def run(args, console):
     sinks = {CONSOLE: see_console, OUT: writer(sys.stdout.buffer), ERR: writer(sys.stderr.buffer)}
     with (disk.make(args.kernel, args.modules, args.files, args.script, args.arguments, end,
                     "/dev/vdc" if args.results else "") as job,
-          disk.nameless_file() as results):
+          disk.nameless_file() as results, disk.nameless_file() as scratch):
         disks = [(args.image, False), (disk.path_of(job), False)]
         if args.results:
             results.truncate(RESULTS_SIZE)
             disks.append((disk.path_of(results), True))
+        append = f"{args.append} tk.icount=1" if args.icount else args.append
+        # Sparse: it takes the room that the guest writes to.
+        scratch.truncate(SCRATCH_SIZE)
         words = qemu.command(qemu.accelerator(args.kernel, args.image, args.icount, args.one_thread),
                              args.kernel, disks, args.cpus or (1 if args.icount else 2), args.mem,
-                             args.append, args.qemu_args)
-        with Guest(words, [job, results]) as guest:
+                             disk.path_of(scratch), append, args.qemu_args)
+        with Guest(words, [job, results, scratch]) as guest:
             status = guest.run(end.encode(), sinks, BOOT_TIMEOUT, args.timeout)
         if args.results:
             with tarfile.open(fileobj=results) as tar:
