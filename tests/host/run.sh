@@ -26,6 +26,12 @@ result() {
 	rm -f "$work"/{out,err,status}
 }
 
+# skip NAME REASON
+skip() {
+	count=$((count + 1))
+	echo "ok $count - $1 # SKIP $2"
+}
+
 # Not as part of the make that these tests may run under.
 as_a_user_does() { env -u MAKEFLAGS -u MAKELEVEL make "$@"; }
 
@@ -60,9 +66,13 @@ reports_a_panic() {
 	is status 125 && grep -q 'panic' "$work/err" && is out ''
 }
 
+# Longer than the guest takes to start, which with checkers is long.
+hang_limit=30
+[[ $flavour != debug ]] || hang_limit=180
+
 ends_a_hang() {
-	VM_TIMEOUT=30 in_vm 'sleep 1000'
-	is status 125 && grep -q '30 s' "$work/err"
+	VM_TIMEOUT=$hang_limit in_vm 'sleep 10000'
+	is status 125 && grep -q "$hang_limit s" "$work/err"
 }
 
 says_what_script_is_missing() {
@@ -89,6 +99,7 @@ installs() {
 		build/in-root make -C "$work/src" KDIR="$tree" DESTDIR="$work/dest" \
 			"${make_args[@]}" DEPMOD=true install &&
 		[[ -f $work/dest/lib/modules/$release/updates/ttools.ko ]] &&
+		[[ -f $work/dest/lib/modules/$release/updates/pclimit.ko ]] &&
 		[[ ! -e $work/dest/lib/modules/$release/updates/tk_selftest.ko ]] &&
 		cmp include/uapi/ttools.h "$work/dest/usr/local/include/ttools.h" &&
 		build/in-root make -C "$work/src" KDIR="$tree" clean &&
@@ -102,7 +113,8 @@ dkms_builds() {
 		build/in-root dkms build tkernel-rs/0.1 -k "$release" --no-depmod \
 			--kernelsourcedir "$tree" --dkmstree "$work/dkms" \
 			--sourcetree "$work/usr" --installtree "$work/dest" &&
-		find "$work/dkms" -name 'ttools.ko*' | grep .
+		find "$work/dkms" -name 'ttools.ko*' | grep . &&
+		find "$work/dkms" -name 'pclimit.ko*' | grep .
 }
 
 kernel=$(build/kernel.sh "$flavour") || exit
@@ -118,5 +130,11 @@ result "make vm ends a guest that hangs" ends_a_hang
 result "make vm says that there is no such script" says_what_script_is_missing
 result "make refuses a kernel without the hooks" refuses_kernels_without_hooks
 result "make install installs modules and header, make clean cleans" installs
-result "DKMS builds the modules" dkms_builds
+if [[ $flavour == debug ]]; then
+	# It finds that the kernel was built with clang and asks for it by that
+	# name, which the build root doesn't have.
+	skip "DKMS builds the modules" "needs an unversioned clang"
+else
+	result "DKMS builds the modules" dkms_builds
+fi
 echo "1..$count"
