@@ -11,9 +11,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
 
 # pylint: disable=wrong-import-position
 import abi  # noqa: E402
+import limit  # noqa: E402
 from kernel_log import KernelLog  # noqa: E402
 from module import Module, Selftest  # noqa: E402
-from target import SCALE, Target  # noqa: E402
+from target import SCALE  # noqa: E402
 
 LIMIT = 60
 
@@ -54,63 +55,35 @@ def kernel_log():
     assert not lost, "the kernel logged more than its buffer holds"
 
 
+def unloaded_afterwards(module):
+    """A module that a test loads its own way. Unloaded in the end, whatever happens."""
+    module.clean_up()
+    yield module
+    module.clean_up()
+
+
 @pytest.fixture
-def module():
-    """ttools.ko, for tests that load it their own way. Unloaded in the end, whatever happens."""
-    ttools_module = Module("ttools")
-    ttools_module.clean_up()
-    yield ttools_module
-    ttools_module.clean_up()
+def ttools_module():
+    """ttools.ko."""
+    yield from unloaded_afterwards(Module("ttools"))
     assert not abi.exists(), "the unloaded module has left a device"
+
+
+@pytest.fixture
+def ttools(ttools_module):  # pylint: disable=redefined-outer-name
+    """ttools.ko, loaded without parameters."""
+    ttools_module.load()
+    return ttools_module
+
+
+@pytest.fixture
+def pclimit_module():
+    """pclimit.ko."""
+    yield from unloaded_afterwards(Module("pclimit"))
+    assert not limit.left(), "the unloaded module has left files or its thread"
 
 
 @pytest.fixture
 def selftest():
     """tk_selftest.ko, which takes hooks or makes files when a test asks for it."""
-    selftest_module = Selftest()
-    selftest_module.clean_up()
-    yield selftest_module
-    selftest_module.clean_up()
-
-
-@pytest.fixture
-def spawn(module):  # pylint: disable=redefined-outer-name,unused-argument
-    """Makes targets, which end with the test, before the module is unloaded."""
-    targets = []
-
-    def make(**kwargs):
-        targets.append(Target(**kwargs))
-        return targets[-1]
-
-    yield make
-    # A tracee isn't gone to its parent before its tracer is: first they all die.
-    for target in targets:
-        target.send_kill()
-    for target in targets:
-        target.close()
-
-
-@pytest.fixture
-def ttools(module):  # pylint: disable=redefined-outer-name
-    """ttools.ko, loaded without parameters."""
-    module.load()
-    return module
-
-
-@pytest.fixture
-def target(ttools, spawn):  # pylint: disable=redefined-outer-name,unused-argument
-    """A process that isn't protected yet, with the module loaded."""
-    return spawn()
-
-
-@pytest.fixture
-def protected(target):  # pylint: disable=redefined-outer-name
-    """A protected process."""
-    target.protect()
-    return target
-
-
-@pytest.fixture
-def attacker(spawn):  # pylint: disable=redefined-outer-name
-    """Another process of root."""
-    return spawn()
+    yield from unloaded_afterwards(Selftest())

@@ -11,5 +11,6 @@ if zcat /proc/config.gz 2>/dev/null | grep -q '^CONFIG_KASAN=y'; then
 	export TK_TIME_SCALE="${TK_TIME_SCALE:-5}"
 fi
 mkdir -p /results
-exec python3 -m pytest -p no:cacheprovider -q --durations=10 \
+# Files of the same name in two folders are two modules.
+exec python3 -m pytest -p no:cacheprovider -q --durations=10 --import-mode=importlib -o junit_family=xunit1 \
 	--junitxml=/results/junit.xml "$@"

@@ -37,7 +37,7 @@ def check(name):
 
 @pytest.mark.limit(250)
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_without_a_module(module, name):
+def test_without_a_module(ttools_module, name):
     """As on a kernel without hooks.patch."""
     check(name)
 

@@ -7,7 +7,7 @@ import pathlib
 
 import linux
 import pytest
-from faults import failing_allocations
+from fault import failing_allocations
 from module import loaded, path
 
 # Loads over and over.

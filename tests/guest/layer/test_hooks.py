@@ -13,10 +13,10 @@ PTRACE, ACCESS, PROCESS = 1, 2, 4
 
 
 @pytest.mark.parametrize("hook", [PTRACE, ACCESS, PROCESS])
-def test_second_owner_is_refused_and_leaves_nothing(selftest, module, hook):
+def test_second_owner_is_refused_and_leaves_nothing(selftest, ttools_module, hook):
     """EBUSY, whichever hook is taken; the others are free again."""
     assert selftest.insert(f"hold={hook}") == 0
-    assert module.insert() == errno.EBUSY
+    assert ttools_module.insert() == errno.EBUSY
     assert not loaded("ttools")
     assert not os.path.exists("/dev/ttools")
     assert not os.path.exists("/sys/class/misc/ttools")
@@ -24,13 +24,13 @@ def test_second_owner_is_refused_and_leaves_nothing(selftest, module, hook):
     # All three, so none of them was kept.
     assert selftest.insert(f"hold={PTRACE | ACCESS | PROCESS}") == 0
     selftest.unload()
-    module.load()
+    ttools_module.load()
 
 
-def test_ptrace_only_leaves_the_access_hook_to_others(selftest, module):
+def test_ptrace_only_leaves_the_access_hook_to_others(selftest, ttools_module):
     """What the module doesn't need it doesn't take."""
     assert selftest.insert(f"hold={ACCESS}") == 0
-    module.load(ptrace_only=1)
+    ttools_module.load(ptrace_only=1)
 
 
 def test_unloading_waits_for_a_task_that_sleeps_in_an_op(selftest, kernel_log):

@@ -9,7 +9,7 @@ import abi
 import linux
 import pytest
 import target as targets
-from faults import failing_allocations
+from fault import each_failing_load, failing_allocations
 from hammer import hammers, priority
 from module import loaded, path
 
@@ -93,28 +93,7 @@ def test_minor_that_is_taken_is_replaced_by_another(module, selftest, spawn):
 def test_each_failing_allocation_of_the_load_leaves_nothing(module, kernel_log):
     """The n-th one, for n from 1 until the load works."""
     kernel_log.allow_call_traces = True
-    file = os.open(path("ttools"), os.O_RDONLY)
-    failures = 0
-    with failing_allocations() as fail_nth:
-        # Open, so that only the loading allocates.
-        control = os.open(fail_nth, os.O_RDWR)
-        for nth in range(1, 5000):
-            os.pwrite(control, str(nth).encode(), 0)
-            error = linux.errno_of(linux.finit_module, file)
-            left = int(os.pread(control, 16, 0).split(b"\0")[0])
-            os.pwrite(control, b"0", 0)
-            if error:
-                failures += 1
-                assert not loaded("ttools"), nth
-                assert not abi.exists(), nth
-            else:
-                assert module.remove() == 0
-            if left:
-                # Fewer allocations than that.
-                break
-        os.close(control)
-    os.close(file)
-    print(f"{failures} failures")
+    failures = each_failing_load(module, abi.exists)
     assert failures > 10
     assert_nothing_left(module)
 

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The cache stays under its limit, whatever fills it, looked at every 10 ms."""
+
+import time
+
+import disks
+import limit
+import pagecache
+import pytest
+import streams
+from pagecache import Sampler, counted, mib, percent
+
+# In percent of the memory: what is read or written, and the limit. Written pages don't count before
+# the disk has them, which makes steps of what the kernel writes at a time.
+READ, READ_LIMIT = 40, 10
+WRITE, WRITE_LIMIT = 60, 20
+
+# How far above the limit the cache may be at any time.
+TOLERANCE = 1
+
+
+def size(share):
+    """That share of the memory, in MiB, for up to 8 files alike."""
+    return int(mib(percent(share))) // 8 * 8
+
+
+def watch(note, stream, *arguments):
+    """Runs a stream; what was seen meanwhile."""
+    with Sampler() as sampler:
+        stream(*arguments)
+    samples = sampler.samples
+    note("counted_mib", mib(samples.largest(counted)))
+    note("all_mib", mib(samples.largest(pagecache.in_files)))
+    note("free_mib", mib(samples.smallest(lambda row: row["nr_free_pages"])))
+    note("samples", len(samples.rows))
+    note("longest_gap_ms", round(samples.longest_gap() * 1000))
+    return samples
+
+
+ALL = {**{name: (stream, READ, READ_LIMIT) for name, stream in streams.READS.items()},
+       **{name: (stream, WRITE, WRITE_LIMIT) for name, stream in streams.WRITES.items()}}
+
+
+@pytest.mark.parametrize("place", ["ext4", "xfs"], indirect=True)
+@pytest.mark.parametrize("name", ALL)
+def test_stream_stays_under_the_limit(pclimit, place, note, name):
+    """Never above it by more than 1 % of the memory."""
+    stream, share, ratio = ALL[name]
+    limit.write("limit_ratio", ratio)
+    free = pagecache.vmstat()["nr_free_pages"]
+    samples = watch(note, stream, place, size(share))
+    note("stall_max_ms", limit.stats()["stall_max_ns"] / 1e6)
+    assert samples.usage() <= percent(ratio + TOLERANCE)
+    if share == READ:
+        # What isn't page cache stayed free: nothing else was in need of it.
+        assert samples.smallest(lambda row: row["nr_free_pages"]) >= free - percent(ratio + 3)
+        assert samples.rows[-1]["pgscan_kswapd"] == samples.rows[0]["pgscan_kswapd"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_same_stream_without_the_module_does_not(pclimit_module, place, note, name):
+    """Or the test before this one would prove nothing."""
+    stream, share, ratio = ALL[name]
+    samples = watch(note, stream, place, size(share))
+    assert samples.largest(counted) > percent(ratio + 5)
+
+
+@pytest.mark.parametrize("place", ["ext4", "xfs"], indirect=True)
+def test_written_pages_count_when_the_disk_has_them(pclimit, place, note):
+    """Nobody inserts anything any more then."""
+    limit.write("limit_ratio", WRITE_LIMIT)
+    # As much dirty memory as there may be at once.
+    with pagecache.vm("dirty_ratio", 60), pagecache.vm("dirty_background_ratio", 50):
+        streams.dd_writes(place, size(WRITE_LIMIT * 2))
+        note("dirty_mib", mib(pagecache.vmstat()["nr_dirty"]))
+        with Sampler() as sampler:
+            disks.run("sync")
+            time.sleep(0.5)
+    note("counted_mib", mib(sampler.samples.largest(counted)))
+    assert sampler.samples.usage() <= percent(WRITE_LIMIT + TOLERANCE)
+
+
+def test_limit_in_bytes(pclimit, place, note):
+    """Holds as a ratio does, and not only in steps of 1 %."""
+    pages = percent(10) + percent(1) // 3
+    limit.write("limit_bytes", pages * pagecache.PAGE)
+    samples = watch(note, streams.dd_reads, place, size(READ))
+    assert pages * 3 // 4 < samples.usage() <= pages + percent(TOLERANCE)
+
+
+def test_no_limit_is_no_limit(pclimit, place, note):
+    """The module alone does nothing, and one that is taken away does nothing any more."""
+    before = limit.stats()
+    limit.write("limit_ratio", 10)
+    limit.write("limit_ratio", 0)
+    samples = watch(note, streams.dd_reads, place, size(READ))
+    assert samples.largest(counted) > percent(READ)
+    assert limit.stats()["reclaim_insert"] == before["reclaim_insert"]
+    assert limit.stats()["nr_limit"] == 0
+
+
+def test_far_below_the_limit_nothing_is_reclaimed(pclimit, place):
+    """And the machine's counters are looked at rarely."""
+    limit.write("limit_ratio", 90)
+    pages = size(READ) * pagecache.PAGES_PER_MIB
+    streams.dd_reads(place, size(READ))
+    stats = limit.stats()
+    assert stats["reclaim_insert"] == stats["reclaim_kswapd"] == 0
+    assert 0 < stats["checks"] < pages / 200
+
+
+def test_lower_limit_shrinks_the_cache_at_once(pclimit, place, note):
+    """In the task that writes it, which returns when it's done."""
+    streams.dd_reads(place, size(READ))
+    assert limit.usage() > percent(READ)
+    start = time.monotonic()
+    limit.write("limit_ratio", 15)
+    note("seconds", time.monotonic() - start)
+    assert limit.usage() <= percent(15)
+    assert counted(pagecache.vmstat()) <= percent(16)
+    limit.write("limit_bytes", percent(12) * pagecache.PAGE)
+    assert limit.usage() <= percent(12)
+
+
+@pytest.mark.parametrize("margin", [2, 6])
+def test_reclaim_ratio_says_how_far_it_goes(pclimit, place, note, margin):
+    """By as much below the limit as it is above the ratio."""
+    limit.write("limit_ratio", 20)
+    limit.write("limit_reclaim_ratio", 20 + margin)
+    lowest = percent(100)
+    with open(streams.holes(place, size(80)), "rb", buffering=0) as file:
+        for read in range(size(80)):
+            file.read(pagecache.MIB)
+            if read > size(25):
+                lowest = min(lowest, limit.usage())
+    note("lowest_percent", round(lowest / percent(1), 1))
+    assert percent(20 - margin) - percent(1) <= lowest <= percent(20 - margin) + percent(1)
+
+
+def test_null_disk_is_limited_as_well(pclimit, note):
+    """Reading a disk itself: small folios, which count as files do."""
+    with disks.null_disk(size(READ)) as device:
+        limit.write("limit_ratio", 10)
+        samples = watch(note, disks.run, "dd", f"if={device}", "of=/dev/null", "bs=128k")
+        assert samples.usage() <= percent(10 + TOLERANCE)
+        limit.write("limit_ratio", 0)
+        samples = watch(note, disks.run, "dd", f"if={device}", "of=/dev/null", "bs=128k")
+        assert samples.usage() > percent(READ)
+
+
+def test_direct_io_is_left_alone(pclimit, place):
+    """It isn't in the page cache."""
+    limit.write("limit_ratio", 10)
+    disks.run("dd", "if=/dev/zero", f"of={place / 'data'}", "bs=1M", f"count={size(12)}",
+              "oflag=direct")
+    disks.run("dd", f"if={place / 'data'}", "of=/dev/null", "bs=1M", "iflag=direct")
+    stats = limit.stats()
+    assert stats["reclaim_insert"] == 0
+    assert stats["stall_count"] == 0
+
+
+def test_tmpfs_does_not_count_and_stays(pclimit):
+    """Files in /dev/shm have nowhere else to be."""
+    limit.write("limit_ratio", 10)
+    usage = limit.usage()
+    path = "/dev/shm/pclimit"
+    try:
+        disks.run("dd", "if=/dev/urandom", f"of={path}", "bs=1M", f"count={size(20)}")
+        sums = disks.run("cksum", path)
+        assert abs(limit.usage() - usage) < percent(1)
+        stats = limit.stats()
+        assert stats["reclaim_insert"] == stats["stall_count"] == 0
+        limit.write("limit_ratio", 5)
+        assert disks.run("cksum", path) == sums
+        assert pagecache.resident(path) == 1
+    finally:
+        disks.run("rm", "-f", path)
+
+
+def test_huge_pages_do_not_count(pclimit, tmp_path):
+    """Nor files in hugetlbfs."""
+    limit.write("limit_ratio", 10)
+    pages = size(20) // 2
+    with pagecache.vm("nr_hugepages", pages):
+        disks.run("mount", "-t", "hugetlbfs", "none", tmp_path)
+        try:
+            usage = limit.usage()
+            disks.run("fallocate", "-l", f"{pages * 2}M", tmp_path / "huge")
+            assert abs(limit.usage() - usage) < percent(1)
+            stats = limit.stats()
+            assert stats["reclaim_insert"] == stats["stall_count"] == 0
+        finally:
+            disks.unmount(tmp_path)

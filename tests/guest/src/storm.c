@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * storm SECONDS CHUNK_KIB PAUSE_US {read|write} FILE [{read|write} FILE]...: a
+ * process for each FILE that reads it, or writes it, from its beginning to its
+ * end, over and over; a writer pauses after each chunk. A written file has its
+ * length before. Of a disk each process has a part of its own. Says "ready" when
+ * all run. Ends after SECONDS, or with standard input, and prints a line for each
+ * process:
+ *
+ *	read|write CALLS LONGEST_NS LONGEST_WALL_NS AT_NS
+ *
+ * the number of its system calls, what the longest of them took without the time
+ * that the process waited for a CPU, and with it, and when that one ended
+ * (CLOCK_MONOTONIC).
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+struct result {
+	volatile int started;
+	volatile long long calls, longest, longest_wall, at;
+};
+
+static volatile int *stop;
+
+static long long now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* What this process has waited for a CPU so far. */
+static long long run_delay(int schedstat)
+{
+	char text[80];
+	ssize_t length = pread(schedstat, text, sizeof(text) - 1, 0);
+	char *delay;
+
+	if (length <= 0)
+		return 0;
+	text[length] = 0;
+	delay = strchr(text, ' ');
+	return delay ? atoll(delay) : 0;
+}
+
+static int work(int writes, const char *path, int number, int total, size_t chunk,
+		useconds_t pause, struct result *result)
+{
+	int fd = open(path, writes ? O_WRONLY : O_RDONLY);
+	int schedstat = open("/proc/self/schedstat", O_RDONLY);
+	char *buffer = malloc(chunk);
+	off_t first = 0, place, end;
+	struct stat status;
+
+	if (fd < 0 || schedstat < 0 || !buffer || fstat(fd, &status)) {
+		fprintf(stderr, "storm: %s: %s\n", path, strerror(errno));
+		return 1;
+	}
+	memset(buffer, 'x', chunk);
+	end = lseek(fd, 0, SEEK_END);
+	if (S_ISBLK(status.st_mode)) {
+		end = end / total / chunk * chunk;
+		first = end * number;
+		end += first;
+	}
+	place = first;
+	result->started = 1;
+	while (!*stop) {
+		long long delay = run_delay(schedstat), start = now(), wall, time;
+		ssize_t done;
+
+		done = writes ? pwrite(fd, buffer, chunk, place) :
+				pread(fd, buffer, chunk, place);
+		wall = now() - start;
+		if (done < 0) {
+			fprintf(stderr, "storm: %s: %s\n", path, strerror(errno));
+			return 1;
+		}
+		time = wall - (run_delay(schedstat) - delay);
+		if (time > result->longest) {
+			result->longest = time;
+			result->longest_wall = wall;
+			result->at = start + wall;
+		}
+		result->calls++;
+		place += done;
+		if (!done || place + (off_t)chunk > end)
+			place = first;
+		if (writes && pause)
+			usleep(pause);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct pollfd input = { .fd = 0, .events = POLLIN };
+	int n = (argc - 4) / 2, status = 0, i;
+	struct result *results;
+	size_t chunk;
+
+	if (argc < 6 || argc % 2) {
+		fprintf(stderr, "usage: storm SECONDS CHUNK_KIB PAUSE_US {read|write} FILE...\n");
+		return 2;
+	}
+	chunk = atol(argv[2]) << 10;
+	results = mmap(NULL, n * sizeof(*results) + sizeof(*stop), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (results == MAP_FAILED) {
+		perror("storm");
+		return 1;
+	}
+	stop = (volatile int *)(results + n);
+
+	for (i = 0; i < n; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			exit(work(argv[4 + 2 * i][0] == 'w', argv[5 + 2 * i], i, n,
+				  chunk, atoi(argv[3]), &results[i]));
+		}
+		if (pid < 0) {
+			perror("storm");
+			kill(0, SIGTERM);
+			return 1;
+		}
+	}
+	for (i = 0; i < n; i++)
+		while (!results[i].started && !waitpid(-1, NULL, WNOHANG))
+			usleep(1000);
+
+	printf("ready\n");
+	fflush(stdout);
+	poll(&input, 1, atoi(argv[1]) * 1000);
+	*stop = 1;
+	for (i = 0; i < n; i++) {
+		int its;
+
+		status |= wait(&its) < 0 || its;
+	}
+	for (i = 0; i < n; i++)
+		printf("%s %lld %lld %lld %lld\n", argv[4 + 2 * i], results[i].calls,
+		       results[i].longest, results[i].longest_wall, results[i].at);
+	return status ? 1 : 0;
+}
