@@ -122,7 +122,7 @@ def test_reader_does_not_wait_for_a_slow_disk(pclimit, place, note):
     limit.write("limit_ignore_dirty", 0)
     limit.write("limit_ratio", RATIO)
     streams.holes(place, size(10))
-    with slow_disk(10) as device, writer(device, size(60)):
+    with slow_disk(40) as device, writer(device, size(60)):
         deadline = time.monotonic() + 30 * SCALE
         while limit.usage() < percent(RATIO) and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -52,8 +52,8 @@ def test_stream_stays_under_the_limit(pclimit, place, note, name):
     note("stall_max_ms", limit.stats()["stall_max_ns"] / 1e6)
     assert samples.usage() <= percent(ratio + TOLERANCE)
     if share == READ:
-        # What isn't page cache stayed free: nothing else was in need of it.
-        assert samples.smallest(lambda row: row["nr_free_pages"]) >= free - percent(ratio + 3)
+        # What isn't page cache stayed free, but for what fio needs itself, a hundred MiB.
+        assert samples.smallest(lambda row: row["nr_free_pages"]) >= free - percent(ratio + 8)
         assert samples.rows[-1]["pgscan_kswapd"] == samples.rows[0]["pgscan_kswapd"]
 
 
