@@ -40,10 +40,11 @@ unsafe impl Send for Timer {}
 unsafe impl Sync for Timer {}
 
 impl Timer {
-    /// Creates one that has no work yet. May sleep.
-    pub(crate) fn new() -> Result<Arc<Self>> {
-        // SAFETY: No requirements.
-        let work = unsafe { bindings::tk_helper_delayed_work_new() };
+    /// Creates one that has no work yet. The work gets a worker that comes before ordinary tasks;
+    /// `name` is that of its queue. May sleep.
+    pub(crate) fn new(name: &CStr) -> Result<Arc<Self>> {
+        // SAFETY: The name is a C string, which is copied.
+        let work = unsafe { bindings::tk_helper_delayed_work_new(name.as_char_ptr()) };
         // INVARIANT: Made just now, and disabled.
         let timer = Self {
             work: NonNull::new(work).ok_or(ENOMEM)?,
@@ -61,9 +62,16 @@ impl Timer {
             bindings::tk_helper_delayed_work_queue(self.work.as_ptr(), msecs_to_jiffies(millis));
         }
     }
+
+    /// Asks for a run at once. Any context but NMI.
+    pub(crate) fn run_now(&self) {
+        // SAFETY: Initialised, by the type's invariant.
+        unsafe { bindings::tk_helper_delayed_work_hasten(self.work.as_ptr()) };
+    }
 }
 
 impl Drop for Timer {
+    /// May sleep.
     fn drop(&mut self) {
         // SAFETY: By the type's invariant disabled, since a `DelayedWork` holds a reference.
         unsafe { bindings::tk_helper_delayed_work_free(self.work.as_ptr()) };

@@ -84,6 +84,12 @@ impl<T: Main> Thread<T> {
         // INVARIANT: As above.
         Ok(Self { task, target })
     }
+
+    /// Lets the thread run before ordinary tasks, as nice(2) -20 does. May sleep.
+    pub(crate) fn put_first(&self) {
+        // SAFETY: We have a reference to the task, by the type's invariant.
+        unsafe { bindings::set_user_nice(self.task.as_ptr(), -20) };
+    }
 }
 
 impl<T: Main> Drop for Thread<T> {

@@ -14,7 +14,6 @@ use super::{
 use kernel::{
     ffi::{
         c_int,
-        c_long,
         c_uint, //
     },
     prelude::*,
@@ -23,17 +22,17 @@ use kernel::{
         smp_mb,
         Full, //
     },
-    task::{
-        MAX_SCHEDULE_TIMEOUT,
-        TASK_NORMAL, //
-    },
+    task::TASK_NORMAL,
     time::{
-        msecs_to_jiffies,
         Delta,
-        Msecs, //
+        Instant,
+        Monotonic, //
     },
     types::Opaque,
 };
+
+/// `KTIME_MAX`.
+const NO_TIMEOUT: i64 = i64::MAX;
 
 /// Why a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,7 +73,7 @@ impl WaitQueue {
         })
     }
 
-    /// Sleeps until the condition is true, `timeout` has passed (but for a tick) if there is one, or
+    /// Sleeps until the condition is true, `timeout` has passed if there is one, or
     /// current's process is killed. In a kernel thread it ends as well when the thread is to stop.
     ///
     /// The condition is looked at first, after each wake-up, and last when the time is over. It may
@@ -115,7 +114,7 @@ impl WaitQueue {
         if condition() {
             return Waited::Ready;
         }
-        let mut left = timeout.map_or(MAX_SCHEDULE_TIMEOUT, jiffies);
+        let end = timeout.map(|timeout| Instant::<Monotonic>::now() + timeout);
         let entry = Opaque::<bindings::wait_queue_entry>::uninit();
         // SAFETY: The head is initialised and pinned. The entry stays where it is until it is
         // removed below.
@@ -136,13 +135,14 @@ impl WaitQueue {
             if unsafe { bindings::tk_helper_wait_interrupted() } {
                 break Waited::Interrupted;
             }
-            if left == 0 {
+            let left = end.map_or(NO_TIMEOUT, |end| (end - Instant::now()).as_nanos());
+            if left <= 0 {
                 break Waited::TimedOut;
             }
             // A wake-up since the condition was looked at is noted in the entry: then this doesn't
             // sleep.
             // SAFETY: The entry is in the queue, and current's.
-            left = unsafe { bindings::wait_woken(entry.get(), state, left) };
+            unsafe { bindings::tk_helper_wait_woken(entry.get(), state, left) };
         };
 
         // SAFETY: As above; the entry is in the queue.
@@ -175,11 +175,4 @@ impl WaitQueue {
         // SAFETY: The head is initialised and pinned.
         unsafe { bindings::tk_helper_wq_has_sleeper(self.head.get()) }
     }
-}
-
-/// Jiffies of a timeout, rounded up. Longer than 24 days is as good as for ever.
-fn jiffies(timeout: Delta) -> c_long {
-    let millis = timeout.as_millis_ceil().max(0);
-    let jiffies = msecs_to_jiffies(Msecs::try_from(millis).unwrap_or(Msecs::MAX));
-    c_long::try_from(jiffies).unwrap_or(MAX_SCHEDULE_TIMEOUT)
 }

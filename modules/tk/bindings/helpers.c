@@ -5,6 +5,7 @@
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/kstrtox.h>
+#include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/lockdep.h>
 #include <linux/lockref.h>
@@ -131,11 +132,34 @@ bool tk_helper_path_exists(const char *name)
 	return true;
 }
 
-/* Killed, or a kernel thread that is to stop: wait_woken() won't sleep. */
+static bool thread_is_to_stop(void)
+{
+	return tsk_is_kthread(current) && kthread_should_stop();
+}
+
+/* Killed, or a kernel thread that is to stop: tk_helper_wait_woken() won't sleep. */
 bool tk_helper_wait_interrupted(void)
 {
-	return fatal_signal_pending(current) ||
-	       (tsk_is_kthread(current) && kthread_should_stop());
+	return fatal_signal_pending(current) || thread_is_to_stop();
+}
+
+/*
+ * As wait_woken(), but to the nanosecond, or a hundredth of the timeout later: a
+ * tick may be longer than the whole wait. KTIME_MAX is no timeout.
+ */
+void tk_helper_wait_woken(struct wait_queue_entry *entry, unsigned int state,
+			  s64 timeout)
+{
+	ktime_t time = timeout;
+
+	/* Pairs with the barriers of woken_wake_function(). */
+	set_current_state(state);
+	if (!(entry->flags & WQ_FLAG_WOKEN) && !thread_is_to_stop())
+		schedule_hrtimeout_range(timeout == KTIME_MAX ? NULL : &time,
+					 div_s64(timeout, 100), HRTIMER_MODE_REL);
+	__set_current_state(TASK_RUNNING);
+	/* A wake-up from here on is seen, or what came before it by the condition. */
+	smp_store_mb(entry->flags, entry->flags & ~WQ_FLAG_WOKEN);
 }
 
 bool tk_helper_wq_has_sleeper(struct wait_queue_head *head)
@@ -421,6 +445,7 @@ int tk_helper_kstrtou64(const char *text, u64 *number)
 
 struct tk_helper_delayed_work {
 	struct delayed_work work;
+	struct workqueue_struct *queue;
 	void (*run)(void *data);
 	void *data;
 };
@@ -435,12 +460,17 @@ static void run_delayed_work(struct work_struct *work)
 }
 
 /* Starts disabled: to queue it does nothing. */
-struct tk_helper_delayed_work *tk_helper_delayed_work_new(void)
+struct tk_helper_delayed_work *tk_helper_delayed_work_new(const char *name)
 {
 	struct tk_helper_delayed_work *delayed = kzalloc_obj(*delayed);
 
 	if (!delayed)
 		return NULL;
+	delayed->queue = alloc_workqueue("%s", WQ_UNBOUND | WQ_HIGHPRI, 1, name);
+	if (!delayed->queue) {
+		kfree(delayed);
+		return NULL;
+	}
 	INIT_DELAYED_WORK(&delayed->work, run_delayed_work);
 	disable_delayed_work(&delayed->work);
 	return delayed;
@@ -457,7 +487,12 @@ void tk_helper_delayed_work_enable(struct tk_helper_delayed_work *delayed,
 void tk_helper_delayed_work_queue(struct tk_helper_delayed_work *delayed,
 				  unsigned long delay)
 {
-	queue_delayed_work(system_dfl_wq, &delayed->work, delay);
+	queue_delayed_work(delayed->queue, &delayed->work, delay);
+}
+
+void tk_helper_delayed_work_hasten(struct tk_helper_delayed_work *delayed)
+{
+	mod_delayed_work(delayed->queue, &delayed->work, 0);
 }
 
 void tk_helper_delayed_work_disable(struct tk_helper_delayed_work *delayed)
@@ -467,5 +502,6 @@ void tk_helper_delayed_work_disable(struct tk_helper_delayed_work *delayed)
 
 void tk_helper_delayed_work_free(struct tk_helper_delayed_work *delayed)
 {
+	destroy_workqueue(delayed->queue);
 	kfree(delayed);
 }

@@ -35,6 +35,8 @@ void tk_helper_ratelimit_default_init(struct ratelimit_state *rs);
 bool tk_helper_path_exists(const char *path);
 
 bool tk_helper_wait_interrupted(void);
+void tk_helper_wait_woken(struct wait_queue_entry *entry, unsigned int state,
+			  s64 timeout);
 bool tk_helper_wq_has_sleeper(struct wait_queue_head *head);
 
 s64 __percpu *tk_helper_percpu_alloc(void);
@@ -98,11 +100,12 @@ void tk_helper_cgroup_notifier_remove(struct tk_helper_cgroup_notifier *notifier
 int tk_helper_kstrtou64(const char *text, u64 *number);
 
 struct tk_helper_delayed_work;
-struct tk_helper_delayed_work *tk_helper_delayed_work_new(void);
+struct tk_helper_delayed_work *tk_helper_delayed_work_new(const char *name);
 void tk_helper_delayed_work_enable(struct tk_helper_delayed_work *delayed,
 				   void (*run)(void *data), void *data);
 void tk_helper_delayed_work_queue(struct tk_helper_delayed_work *delayed,
 				  unsigned long delay);
+void tk_helper_delayed_work_hasten(struct tk_helper_delayed_work *delayed);
 void tk_helper_delayed_work_disable(struct tk_helper_delayed_work *delayed);
 void tk_helper_delayed_work_free(struct tk_helper_delayed_work *delayed);
 
