@@ -62,7 +62,10 @@ impl Control {
         if !settings.wants_thread() {
             state.thread = None;
         } else if state.thread.is_none() {
-            state.thread = Some(Thread::spawn(c"kpclimitd", self.limiter.clone())?);
+            let thread = Thread::spawn(c"kpclimitd", self.limiter.clone())?;
+            // Else it doesn't keep up with many that insert.
+            thread.put_first();
+            state.thread = Some(thread);
         }
         state.settings = settings;
         self.limiter.publish(&settings);

@@ -43,6 +43,7 @@ use kernel::{
         rcu,
         Arc, //
     },
+    time::Delta,
 };
 
 /// Percent of `memory.max`: no limit.
@@ -279,12 +280,22 @@ impl Group {
         let Some(due) = self.pool.owe(if serious { inserted * 2 } else { inserted }) else {
             return;
         };
-        let order = order(due.min(MAX_PAYMENT), serious, growth.gfp);
-        let (paid, mut stall) = self.pool.pay(stats, growth, &order, serious, &is_over);
-        if serious && paid.is_some_and(|paid| paid.freed == 0) {
-            self.events.fail.count();
-            let is_over = || !limiter.is_retired() && is_over();
-            stall += self.pool.hold(stats, growth, &order, is_over);
+        let pages = due.min(MAX_PAYMENT);
+        let order = order(pages, serious, growth.gfp);
+        let mut stall = Delta::ZERO;
+        match self.pool.pay(stats, growth, &order) {
+            None if serious => stall += self.pool.pay_after(stats, &order, &is_over),
+            None => stats.skipped_busy.count(),
+            Some((paid, time)) => {
+                stall += time;
+                if serious && paid.freed == 0 {
+                    self.events.fail.count();
+                }
+                if serious && paid.freed < pages / 2 {
+                    let is_over = || !limiter.is_retired() && is_over();
+                    stall += self.pool.hold(stats, growth, &order, is_over);
+                }
+            }
         }
         stats.stalls.record(stall);
     }

@@ -10,7 +10,10 @@ use super::{
         Pool,
         BUSY_WAIT, //
     },
-    reclaimer::Order,
+    reclaimer::{
+        Order,
+        LONG, //
+    },
     settings::{
         Brief,
         Limit,
@@ -57,7 +60,11 @@ use kernel::{
         },
         Arc, //
     },
-    time::Delta,
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    },
 };
 
 /// Pages that a CPU inserts between two looks, at least and at most.
@@ -68,13 +75,16 @@ const MAX_BATCH: usize = 4096;
 const MAX_BATCH_WITH_GROUPS: usize = 64;
 
 /// Pages that one insertion frees at most: what bounds how long it is held up.
-pub(crate) const MAX_PAYMENT: usize = 1024;
+pub(crate) const MAX_PAYMENT: usize = 512;
+
+/// Of those, how many at a time: in between others may have their turn.
+const BITE: usize = 128;
 
 /// Pages that are freed at a time where nobody waits for the result.
 pub(crate) const CHUNK: usize = 512;
 
 /// How often usage is looked at while what is being written may lift it above the limit.
-const TRIM_DIRTY: Delta = Delta::from_millis(10);
+const TRIM_DIRTY: Delta = Delta::from_millis(4);
 
 /// How long after reclaim began usage is brought down to where it stops.
 const TRIM: Delta = Delta::from_millis(100);
@@ -100,8 +110,15 @@ pub(crate) struct Limiter {
     /// Where `kpclimitd` waits for work.
     #[pin]
     work: WaitQueue,
-    /// Asks for the work that brings usage down where nobody inserts.
+    /// Where those wait who insert, for the worker or `kpclimitd` to make room.
+    #[pin]
+    room: WaitQueue,
+    /// Asks for the work that brings usage down where nobody inserts, or too many.
     trim: Arc<Timer>,
+    /// Whether that was asked to begin at once, and hasn't.
+    is_hastened: Atomic<bool>,
+    /// How many looks there had been when the worker came by.
+    seen_checks: Atomic<u64>,
     stats: Stats,
 }
 
@@ -128,6 +145,16 @@ impl Watch {
     /// Whether the limit itself is at stake.
     fn is_serious(&self) -> bool {
         self.usage > self.limit.max
+    }
+
+    /// Whether who inserts has to wait: in synchronous mode if the limit is exceeded, else if
+    /// `kpclimitd` doesn't keep up.
+    fn has_to_wait(&self) -> bool {
+        if self.settings.wants_thread() {
+            self.usage > self.limit.too_much()
+        } else {
+            self.is_serious()
+        }
     }
 
     /// Whether usage may get above the limit with nothing inserted, as dirty pages are written.
@@ -159,7 +186,7 @@ impl Limiter {
     pub(crate) fn new() -> Result<impl PinInit<Self, Error>> {
         let pool = Pool::new(None)?;
         let budget = PerCpuCounter::new()?;
-        let trim = Timer::new()?;
+        let trim = Timer::new(c"pclimit")?;
         Ok(try_pin_init!(Self {
             settings: Published::new(&Settings::DEFAULT),
             limited: Atomic::new(false),
@@ -169,7 +196,10 @@ impl Limiter {
             pool,
             groups <- Groups::new(),
             work <- WaitQueue::new(),
+            room <- WaitQueue::new(),
             trim,
+            is_hastened: Atomic::new(false),
+            seen_checks: Atomic::new(0),
             stats: Stats::default(),
         }? Error))
     }
@@ -320,8 +350,8 @@ impl Limiter {
         self.reclaiming.load(Relaxed)
     }
 
-    /// Makes room in the task that inserts.
-    fn pay(&self, growth: &Growth, inserted: usize, watch: &Watch) {
+    /// Makes room in the task that inserts, or waits for others to do so.
+    fn make_room(&self, growth: &Growth, inserted: usize, watch: &Watch) {
         if !growth.gfp.may_block() {
             self.stats.skipped_atomic.count();
             return;
@@ -335,28 +365,90 @@ impl Limiter {
             self.stats.skipped_exhausted.count();
             return;
         }
-
-        let serious = watch.is_serious();
-        let Some(due) = self.pool.owe(inserted) else {
-            return;
-        };
-        // Where the limit is at stake, whatever is too much, as far as it goes.
-        let due = if serious {
-            due.max(watch.excess())
-        } else {
-            due
-        };
-        let pages = due.min(MAX_PAYMENT);
-        let scan = pages * 4 + if serious { 2 * MAX_PAYMENT } else { MIN_BATCH };
-        let order = watch.order(pages, scan, growth.gfp);
-
-        let is_over = || self.watch().is_some_and(|watch| watch.is_over());
-        let (paid, mut stall) = self.pool.pay(&self.stats, growth, &order, serious, is_over);
-        if held_by_disk && paid.is_some_and(|paid| paid.freed < pages / 2) {
-            let is_over = || !self.is_retired() && is_over();
+        let mut stall = Delta::ZERO;
+        if held_by_disk && growth.gfp.is_for_write() {
+            let order = watch.order(MAX_PAYMENT, MAX_PAYMENT * 4, growth.gfp);
+            let is_over = || !self.is_retired() && self.is_over();
             stall += self.pool.hold(&self.stats, growth, &order, is_over);
+        } else if watch.has_to_wait() {
+            self.pool.is_a_crowd();
+            self.hasten();
+        } else if self.pool.is_crowded() {
+            self.hasten();
+        } else if !watch.settings.wants_thread() {
+            stall += self.pay(growth, inserted, watch);
+        }
+        if watch.has_to_wait() {
+            stall += self.wait_for_room();
         }
         self.stats.stalls.record(stall);
+    }
+
+    /// Frees what was inserted. Returns how long that took.
+    fn pay(&self, growth: &Growth, inserted: usize, watch: &Watch) -> Delta {
+        let mut stall = Delta::ZERO;
+        let Some(due) = self.pool.owe(inserted) else {
+            return stall;
+        };
+        let mut left = due.min(MAX_PAYMENT);
+        while left > 0 {
+            let pages = left.min(BITE);
+            let order = watch.order(pages, pages * 4 + MIN_BATCH, growth.gfp);
+            let Some((paid, time)) = self.pool.pay(&self.stats, growth, &order) else {
+                self.stats.skipped_busy.count();
+                self.pool.is_a_crowd();
+                self.hasten();
+                break;
+            };
+            stall += time;
+            if paid.freed < pages {
+                break;
+            }
+            left = left.saturating_sub(paid.freed);
+        }
+        stall
+    }
+
+    /// Leaves the work to the worker, or to `kpclimitd`.
+    ///
+    /// Where many tasks compete for the CPUs, one that reclaims may have to wait for its turn in the
+    /// middle of it, while nobody else can go on with it. The worker comes first.
+    fn hasten(&self) {
+        if self.settings.brief().wants_thread() {
+            self.wake_thread();
+        } else if !self.is_hastened.xchg(true, Relaxed) {
+            self.trim.run_now();
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.watch().is_some_and(|watch| watch.is_over())
+    }
+
+    /// Waits for a moment until the limit isn't exceeded any more, for which the worker sees, or
+    /// `kpclimitd`. All others wait meanwhile, so that has a CPU. Returns how long that took.
+    fn wait_for_room(&self) -> Delta {
+        let has_room = || {
+            let watch = self.watch();
+            self.is_retired()
+                || self.pool.is_exhausted()
+                || !watch.is_some_and(|watch| watch.has_to_wait())
+        };
+        if has_room() {
+            return Delta::ZERO;
+        }
+        let start = Instant::<Monotonic>::now();
+        let _ = self.room.wait_briefly(BUSY_WAIT, has_room);
+        let wait = start.elapsed();
+        self.stats.busy_waits.record(wait);
+        wait
+    }
+
+    /// Lets those go on who wait for room.
+    fn there_is_room(&self) {
+        if self.room.has_waiters() {
+            self.room.wake_all();
+        }
     }
 
     /// Reclaims until usage is where reclaim stops, there is nothing more to free, or it may not go
@@ -366,6 +458,9 @@ impl Limiter {
             let Some(watch) = self.watch() else {
                 return true;
             };
+            if !watch.has_to_wait() {
+                self.there_is_room();
+            }
             if watch.is_enough() {
                 self.reclaiming.store(false, Relaxed);
                 return true;
@@ -377,8 +472,9 @@ impl Limiter {
             let order = watch.order(pages, pages * 4 + MIN_BATCH, Gfp::KERNEL);
             if self.pool.reclaim(&self.stats, who, node, &order).is_none() {
                 // Then the other one makes progress.
-                let _ = node.wait(BUSY_WAIT);
+                let _ = node.wait(LONG);
             } else if self.pool.is_exhausted() {
+                self.there_is_room();
                 return false;
             }
             task::cond_resched();
@@ -412,17 +508,24 @@ impl PagecacheHook for Limiter {
         let inserted = MIN_BATCH + usize::try_from(-left).unwrap_or(0);
         let inserted = inserted.max(growth.pages);
 
+        let watch = self.look();
         if self.groups.has_any() && !growth.kernel_file {
-            self.groups.insert(self, &growth, inserted);
+            // Far from the machine's limit it was a larger batch.
+            let more = match watch {
+                Some(_) => 0,
+                None => MAX_BATCH_WITH_GROUPS - MIN_BATCH,
+            };
+            self.groups.insert(self, &growth, inserted + more);
         }
-        let Some(watch) = self.look() else {
+        let Some(watch) = watch else {
             return;
         };
         if watch.settings.wants_thread() {
             self.wake_thread();
-            return;
         }
-        self.pay(&growth, inserted, &watch);
+        if !watch.settings.wants_thread() || watch.has_to_wait() {
+            self.make_room(&growth, inserted, &watch);
+        }
     }
 
     fn balance(&self, node: Node) {
@@ -471,14 +574,25 @@ fn signed(pages: usize) -> i64 {
 
 impl Work for Limiter {
     fn run(&self) {
+        let is_hastened = self.is_hastened.xchg(false, Relaxed);
         let Some(watch) = self.watch() else {
             return;
         };
-        let is_working = watch.is_over() || self.reclaiming.load(Relaxed);
-        if is_working && !watch.settings.wants_thread() {
-            self.shrink(Reclaimer::Worker, || !self.is_retired());
+        if watch.settings.wants_thread() {
+            return;
         }
-        if watch.may_rise() {
+        let checks = self.stats.checks.get();
+        let somebody_inserts = self.seen_checks.xchg(checks, Relaxed) != checks;
+        let mut is_done = !watch.is_over() && !self.reclaiming.load(Relaxed);
+        if !is_done && !is_hastened && somebody_inserts && watch.soon == 0 && !watch.has_to_wait() {
+            // Who inserts brings it down, in small coin.
+            self.trim.run_in(TRIM);
+            return;
+        }
+        if !is_done {
+            is_done = self.shrink(Reclaimer::Worker, || !self.is_retired());
+        }
+        if !is_done || watch.may_rise() {
             self.trim.run_in(TRIM_DIRTY);
         }
     }

@@ -6,7 +6,8 @@ use super::{
     reclaimer::{
         NodeReclaimer,
         Order,
-        Outcome, //
+        Outcome,
+        Reason, //
     },
     stats::{
         Reclaimer,
@@ -38,7 +39,7 @@ use kernel::{
 };
 
 /// How long an insertion waits for another task that reclaims, where the limit is at stake.
-pub(crate) const BUSY_WAIT: Delta = Delta::from_millis(8);
+pub(crate) const BUSY_WAIT: Delta = Delta::from_millis(4);
 
 /// How long an insertion waits for the disk at most, and how often it looks.
 const DISK_WAIT: Delta = Delta::from_millis(1000);
@@ -46,6 +47,12 @@ const DISK_STEP: Delta = Delta::from_millis(10);
 
 /// How long nobody tries again after there was nothing to free.
 const EXHAUSTED: Delta = Delta::from_millis(10);
+
+/// The same, if the disk is at it.
+const DISK_REST: Delta = Delta::from_millis(3);
+
+/// How long the worker reclaims for all after more than one wanted to.
+const CROWDED: Delta = Delta::from_millis(20);
 
 /// What insertions owe is kept in parts of a page: each owes a little more than it inserted, so
 /// that usage comes down to where reclaim stops.
@@ -66,6 +73,8 @@ pub(crate) struct Pool {
     owed: Atomic<i64>,
     /// No earlier than this, counted from `since` in nanoseconds, is reclaim tried again.
     exhausted_until: Atomic<i64>,
+    /// Until then more than one want to reclaim.
+    crowded_until: Atomic<i64>,
     since: Instant<Monotonic>,
 }
 
@@ -82,6 +91,7 @@ impl Pool {
             root,
             owed: Atomic::new(0),
             exhausted_until: Atomic::new(0),
+            crowded_until: Atomic::new(0),
             since: Instant::now(),
         })
     }
@@ -118,8 +128,23 @@ impl Pool {
 
     /// Whether there was nothing to free a moment ago.
     pub(crate) fn is_exhausted(&self) -> bool {
+        self.is_before(&self.exhausted_until)
+    }
+
+    /// Whether more than one wanted to reclaim a moment ago.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.is_before(&self.crowded_until)
+    }
+
+    /// More than one want to.
+    pub(crate) fn is_a_crowd(&self) {
+        let until = self.since.elapsed() + CROWDED;
+        self.crowded_until.store(until.as_nanos(), Relaxed);
+    }
+
+    fn is_before(&self, until: &Atomic<i64>) -> bool {
         // Nearly always there is no need to ask for the time.
-        let until = self.exhausted_until.load(Relaxed);
+        let until = until.load(Relaxed);
         until > 0 && self.since.elapsed().as_nanos() < until
     }
 
@@ -168,7 +193,13 @@ impl Pool {
         order: &Order,
     ) -> Option<(Reclaimed, Delta)> {
         let start = Instant::<Monotonic>::now();
-        match node.reclaim(order, || self.pages_on(node.node())) {
+        let now = start - self.since;
+        let size = || self.pages_on(node.node());
+        let mut outcome = node.reclaim(order, now, size);
+        if let (Outcome::Busy, Reclaimer::Worker | Reclaimer::Thread) = (&outcome, who) {
+            outcome = node.reclaim_beside(order, now, size);
+        }
+        match outcome {
             Outcome::Busy => None,
             Outcome::Done { result, exhausted } => {
                 stats.reclaimed(who, &result);
@@ -178,9 +209,14 @@ impl Pool {
                 let end = Instant::<Monotonic>::now();
                 let time = end - start;
                 stats.reclaim.record(time);
-                if exhausted {
+                let rest = match exhausted {
+                    None => Delta::ZERO,
+                    Some(Reason::Disk) => DISK_REST,
+                    Some(Reason::Nothing) => EXHAUSTED,
+                };
+                if !rest.is_zero() {
                     stats.failures.count();
-                    let until = end - self.since + EXHAUSTED;
+                    let until = end - self.since + rest;
                     self.exhausted_until.store(until.as_nanos(), Relaxed);
                 }
                 Some((result, time))
@@ -188,45 +224,41 @@ impl Pool {
         }
     }
 
-    /// Reclaims for an insertion. If somebody else does so already, waits for a moment where the
-    /// limit is at stake, and reclaims if `is_over` still says so, else goes on. Returns how long that
-    /// took in all, too.
+    /// Reclaims for an insertion, unless somebody else is at it. Says how long that took, too.
     pub(crate) fn pay(
         &self,
         stats: &Stats,
         growth: &Growth,
         order: &Order,
-        serious: bool,
-        is_over: impl Fn() -> bool,
-    ) -> (Option<Reclaimed>, Delta) {
-        let Some(fullest) = self.fullest() else {
-            return (None, Delta::ZERO);
-        };
-        if let Some((paid, time)) = self.reclaim(stats, Reclaimer::Insert, fullest, order) {
-            return (Some(paid), time);
+    ) -> Option<(Reclaimed, Delta)> {
+        let fullest = self.fullest()?;
+        let paid = self.reclaim(stats, Reclaimer::Insert, fullest, order);
+        if paid.is_some() || fullest.node() == growth.node {
+            return paid;
         }
         // Where the folio is, there may be page cache too.
-        let near = self.on(growth.node);
-        if let Some(near) = near.filter(|near| near.node() != fullest.node()) {
-            if let Some((paid, time)) = self.reclaim(stats, Reclaimer::Insert, near, order) {
-                return (Some(paid), time);
-            }
-        }
-        if !serious {
-            stats.skipped_busy.count();
-            return (None, Delta::ZERO);
-        }
+        self.reclaim(stats, Reclaimer::Insert, self.on(growth.node)?, order)
+    }
+
+    /// Waits for a moment for who is at it, and then reclaims if `is_over` still says so. Returns how
+    /// long that took.
+    pub(crate) fn pay_after(
+        &self,
+        stats: &Stats,
+        order: &Order,
+        is_over: impl Fn() -> bool,
+    ) -> Delta {
+        let Some(fullest) = self.fullest() else {
+            return Delta::ZERO;
+        };
         let start = Instant::<Monotonic>::now();
         let waited = fullest.wait(BUSY_WAIT);
-        let wait = start.elapsed();
-        stats.busy_waits.record(wait);
+        stats.busy_waits.record(start.elapsed());
         // The other one may have done enough.
         if waited == Waited::Ready && is_over() {
-            if let Some((paid, time)) = self.reclaim(stats, Reclaimer::Insert, fullest, order) {
-                return (Some(paid), wait + time);
-            }
+            self.reclaim(stats, Reclaimer::Insert, fullest, order);
         }
-        (None, wait)
+        start.elapsed()
     }
 
     /// Holds a program that makes pages dirty faster than the disk takes them, until `is_over` says

@@ -24,6 +24,10 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::{
+            ordering::Relaxed,
+            Atomic, //
+        },
         Mutex, //
     },
     time::Delta, //
@@ -47,13 +51,22 @@ pub(crate) struct Order {
     pub(crate) gfp: Gfp,
 }
 
+/// Why there is nothing to free.
+#[derive(Clone, Copy)]
+pub(crate) enum Reason {
+    /// All was looked at, as deep as allowed, and hardly anything could be freed.
+    Nothing,
+    /// What was found is dirty, or being written.
+    Disk,
+}
+
 /// What came of it.
 pub(crate) enum Outcome {
     /// Reclaim was tried.
     Done {
         result: Reclaimed,
-        /// All was looked at, as deep as allowed, and hardly anything could be freed.
-        exhausted: bool,
+        /// Why there is no use in going on at once.
+        exhausted: Option<Reason>,
     },
     /// Somebody else reclaims on this node.
     Busy,
@@ -68,6 +81,11 @@ pub(crate) struct NodeReclaimer {
     node: Node,
     #[pin]
     state: Mutex<State>,
+    /// When who has that began, in nanoseconds as its callers count them; 0 if nobody has.
+    begun: Atomic<i64>,
+    /// For who comes by while that one waits for a CPU.
+    #[pin]
+    beside: Mutex<State>,
     /// Where those wait who found it busy.
     #[pin]
     free: WaitQueue,
@@ -80,10 +98,14 @@ struct State {
     scanned: usize,
     taken: usize,
     freed: usize,
+    /// Dirty pages that may be looked at.
+    dirty_left: usize,
     /// Empty turns of the walk in a row.
     empty_turns: u32,
     /// Orders done at this depth.
     orders: u32,
+    /// Orders after which the cold is tried again.
+    patience: u32,
 }
 
 /// Less than one in so many of the pages that were tried is next to nothing.
@@ -92,23 +114,26 @@ const POOR: usize = 16;
 /// Pages that have to be tried at least before a depth is given up.
 const MIN_TRIED: usize = 1024;
 
-/// Orders after which a deep reclaimer tries the cold again.
-const RETRY_COLD: u32 = 256;
+/// The same, if the limit is exceeded.
+const MIN_TRIED_URGENTLY: usize = 256;
+
+/// Orders after which a deep reclaimer tries the cold again, at first, and when that was in vain each
+/// time.
+const PATIENCE: u32 = 16;
+const MAX_PATIENCE: u32 = 1024;
+
+/// Many times what an insertion's order takes.
+pub(crate) const LONG: Delta = Delta::from_millis(2);
 
 impl NodeReclaimer {
     pub(crate) fn new(node: Node, root: Option<ARef<MemCgroup>>) -> impl PinInit<Self> {
-        let walk = Walk::new(node, root);
+        let state = State::new(Walk::new(node, root.clone()));
+        let beside = State::new(Walk::new(node, root));
         pin_init!(Self {
             node,
-            state <- new_mutex!(State {
-                walk,
-                depth: Depth::Cold,
-                scanned: 0,
-                taken: 0,
-                freed: 0,
-                empty_turns: 0,
-                orders: 0,
-            }),
+            state <- new_mutex!(state),
+            begun: Atomic::new(0),
+            beside <- new_mutex!(beside),
             free <- WaitQueue::new(),
         })
     }
@@ -119,16 +144,36 @@ impl NodeReclaimer {
 
     /// Carries an order out, unless somebody else is at it. `size` says how much there is. May sleep
     /// if the order's gfp allows it.
-    pub(crate) fn reclaim(&self, order: &Order, size: impl Fn() -> usize) -> Outcome {
+    pub(crate) fn reclaim(&self, order: &Order, now: Delta, size: impl Fn() -> usize) -> Outcome {
         let Some(mut state) = self.state.try_lock() else {
             return Outcome::Busy;
         };
+        self.begun.store(now.as_nanos(), Relaxed);
         let outcome = state.carry_out(order, size);
+        self.begun.store(0, Relaxed);
         drop(state);
         if self.free.has_waiters() {
             self.free.wake_one();
         }
         outcome
+    }
+
+    /// The same, but beside somebody who has been at it for so long that he must be waiting for a
+    /// CPU. There may be one who does this at a time.
+    pub(crate) fn reclaim_beside(
+        &self,
+        order: &Order,
+        now: Delta,
+        size: impl Fn() -> usize,
+    ) -> Outcome {
+        let begun = self.begun.load(Relaxed);
+        if begun == 0 || now.as_nanos() - begun < LONG.as_nanos() {
+            return Outcome::Busy;
+        }
+        match self.beside.try_lock() {
+            Some(mut state) => state.carry_out(order, size),
+            None => Outcome::Busy,
+        }
     }
 
     /// Waits until nobody is at it, but not longer than `timeout`. May sleep.
@@ -145,16 +190,32 @@ impl NodeReclaimer {
 
     /// Forgets where it was.
     pub(crate) fn rest(&self) {
-        let mut state = self.state.lock();
-        state.walk.rest();
-        state.go_to(Depth::Cold);
+        for state in [&self.state, &self.beside] {
+            let mut state = state.lock();
+            state.walk.rest();
+            state.go_to(Depth::Cold);
+        }
     }
 }
 
 impl State {
+    fn new(walk: Walk) -> Self {
+        Self {
+            walk,
+            depth: Depth::Cold,
+            scanned: 0,
+            taken: 0,
+            freed: 0,
+            dirty_left: usize::MAX,
+            empty_turns: 0,
+            orders: 0,
+            patience: PATIENCE,
+        }
+    }
+
     fn carry_out(&mut self, order: &Order, size: impl Fn() -> usize) -> Outcome {
         self.orders += 1;
-        if self.depth > order.deepest || self.orders > RETRY_COLD {
+        if self.depth > order.deepest || self.is_time_for_the_cold() {
             self.go_to(Depth::Cold);
         }
         let mut total = Reclaimed::default();
@@ -171,11 +232,17 @@ impl State {
             total.taken += result.taken;
             total.dirty += result.dirty;
             total.turns += result.turns;
-            let exhausted = self.learn(&result, &size) && !self.go_deeper(order.deepest);
-            if !exhausted && order.urgent && result.tried() > 4 * result.freed {
+            let exhausted = if self.learn(&result, &size) && !self.go_deeper(order.deepest) {
+                Some(Reason::Nothing)
+            } else if self.is_held_by_disk(&result, &size) {
+                Some(Reason::Disk)
+            } else {
+                None
+            };
+            if exhausted.is_none() && order.urgent && self.looks_vain() {
                 self.go_deeper_by_choice(order.deepest);
             }
-            if exhausted || total.freed >= order.pages || total.scanned >= order.scan {
+            if exhausted.is_some() || total.freed >= order.pages || total.scanned >= order.scan {
                 return Outcome::Done {
                     result: total,
                     exhausted,
@@ -185,7 +252,7 @@ impl State {
             if result.scanned == 0 && result.turns == 0 {
                 return Outcome::Done {
                     result: total,
-                    exhausted: false,
+                    exhausted: None,
                 };
             }
         }
@@ -202,6 +269,9 @@ impl State {
             self.empty_turns += result.turns;
         }
         if self.freed > 0 && self.freed * POOR >= self.taken {
+            if self.depth == Depth::Cold {
+                self.patience = PATIENCE;
+            }
             // What counts is what comes from now on.
             self.scanned = 0;
             self.taken = 0;
@@ -226,6 +296,33 @@ impl State {
         self.taken >= MIN_TRIED.max(enough) || self.scanned >= MIN_TRIED.max(size * 3)
     }
 
+    /// Whether there is little hope that this depth gives enough, when there is no time to be sure.
+    fn looks_vain(&self) -> bool {
+        self.taken >= MIN_TRIED_URGENTLY
+    }
+
+    /// Whether so much was dirty, or being written, that to look at it again and again doesn't help:
+    /// what the disk has goes first to where reclaim looks first.
+    ///
+    /// After a look at as much as there is, there is a look at so many for each page freed.
+    fn is_held_by_disk(&mut self, result: &Reclaimed, size: impl Fn() -> usize) -> bool {
+        self.dirty_left = self.dirty_left.saturating_add(result.freed * POOR);
+        if result.dirty > 0 {
+            let most = MIN_TRIED.max(size());
+            self.dirty_left = self.dirty_left.min(most).saturating_sub(result.dirty);
+        }
+        let is_held = self.dirty_left == 0;
+        if is_held {
+            self.dirty_left = MIN_TRIED_URGENTLY;
+        }
+        is_held
+    }
+
+    /// Whether it has been deep for long.
+    fn is_time_for_the_cold(&self) -> bool {
+        self.depth > Depth::Cold && self.orders > self.patience
+    }
+
     /// Goes one deeper, if that is allowed.
     fn go_deeper(&mut self, deepest: Depth) -> bool {
         let next = match self.depth {
@@ -236,6 +333,9 @@ impl State {
         if next == self.depth || next > deepest {
             self.go_to(Depth::Cold);
             return false;
+        }
+        if self.depth == Depth::Cold {
+            self.patience = (self.patience * 2).min(MAX_PATIENCE);
         }
         self.go_to(next);
         true

@@ -149,6 +149,11 @@ impl Limit {
             stop: max.saturating_sub(margin),
         }
     }
+
+    /// Above this `kpclimitd` needs help.
+    pub(crate) fn too_much(&self) -> usize {
+        2 * self.max - self.stop
+    }
 }
 
 fn percent(total: usize, percent: i32) -> usize {

@@ -9,8 +9,11 @@ from pagecache import Sampler, counted, mib, percent
 from target import wait_until
 
 RATIO = 10
-# How far above the limit the cache was seen, and may be, in percent of the memory.
-OVERSHOOT = 5
+# How far above the limit the cache may be, in percent of the memory: by the margin, and what is on
+# the way when others begin to help the thread.
+OVERSHOOT = 3
+# Faults of mapped files are quicker than what it takes to unmap them.
+TOO_MUCH_FOR_ONE_THREAD = {"mmap"}
 
 
 @pytest.fixture
@@ -37,7 +40,8 @@ def test_thread_keeps_the_cache_near_the_limit(asynchronous, place, note, name):
     assert over <= percent(OVERSHOOT)
     stats = limit.stats()
     # Nobody who read did the work.
-    assert stats["reclaim_insert"] == 0
+    if name not in TOO_MUCH_FOR_ONE_THREAD:
+        assert stats["reclaim_insert"] == 0
     assert stats["pgfree_kpclimitd"] > percent(5)
     wait_until(lambda: limit.usage() <= percent(RATIO), "the thread's work", timeout=5)
 

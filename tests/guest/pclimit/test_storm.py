@@ -5,7 +5,9 @@ What made page cache limits infamous: all tasks reclaim, none gets on, and ps(1)
 """
 
 import contextlib
+import os
 import pathlib
+import resource
 import subprocess
 import threading
 import time
@@ -52,12 +54,17 @@ class Storm:
 
     @contextlib.contextmanager
     def running(self):
-        """While the block runs."""
+        """While the block runs, which gets a function: only what comes after its call is measured."""
         with subprocess.Popen([helper("storm"), "600", "64", PAUSE_US, *self._words], text=True,
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             try:
                 assert process.stdout.readline() == "ready\n"
-                yield
+
+                def measure():
+                    process.stdin.write("now\n")
+                    process.stdin.flush()
+
+                yield measure
                 text, _ = process.communicate(timeout=30 * SCALE)
             finally:
                 process.kill()
@@ -83,13 +90,26 @@ class Unrelated:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.times = []
+        # Those that had to read themselves from the disk, whose time isn't the guest's alone: they
+        # were reclaimed, or ran for the first time.
+        self.disk_times = []
+
+    @staticmethod
+    def _reads():
+        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_inblock
 
     def _run(self):
+        # This thread, and what it starts.
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(40))
         while not self._stop.is_set():
-            start = time.monotonic()
-            subprocess.run(["chrt", "--fifo", "40", "ps", "-e", "-o", "pid,stat,wchan:20,comm"],
-                           check=True, capture_output=True)
-            self.times.append((start, time.monotonic() - start))
+            start, reads = time.monotonic(), self._reads()
+            subprocess.run(["ps", "-e", "-o", "pid,stat,wchan:20,comm"], check=True,
+                           capture_output=True)
+            took = time.monotonic() - start
+            if self._reads() == reads:
+                self.times.append((start, took))
+            else:
+                self.disk_times.append(took)
 
     def __enter__(self):
         self._thread.start()
@@ -131,15 +151,18 @@ def test_limit_that_drops_in_a_storm(pclimit, arena, note, mode):
     """No task is held up for long, nor is who has nothing to do with it; and the limit holds soon."""
     limit.write("limit_ratio", HIGH)
     limit.write("limit_async", mode)
-    with arena.running():
+    with arena.running() as measure:
+        time.sleep(0.3)
+        measure()
         time.sleep(0.5)
     quiet = {kind: arena.longest_ms(kind) for kind in ("read", "write")}
     note("quiet_ms", quiet)
     streams.fio_8_reads(pathlib.Path("/scratch"), size(HIGH) // 8 * 8)
     assert limit.usage() > percent(HIGH - 5)
 
-    with Sampler() as sampler, Unrelated() as unrelated, arena.running():
+    with Sampler() as sampler, Unrelated() as unrelated, arena.running() as measure:
         time.sleep(0.5)
+        measure()
         start = time.monotonic()
         disks.run("chrt", "--fifo", "30", "sysctl", f"vm.pagecache_limit_ratio={LOW}")
         written = time.monotonic()
@@ -154,6 +177,7 @@ def test_limit_that_drops_in_a_storm(pclimit, arena, note, mode):
     before, after = unrelated.between(0, start), unrelated.between(start, end)
     note("ps_before_ms", before)
     note("ps_ms", after)
+    note("ps_from_disk_ms", [round(1000 * took) for took in unrelated.disk_times])
     assert arena.all_worked()
     # What a call takes by itself isn't a stall.
     assert longest["read"] <= quiet["read"] + STALL_MS
@@ -169,14 +193,16 @@ def test_limit_that_drops_in_a_storm(pclimit, arena, note, mode):
 def test_storm_at_the_limit(pclimit, arena, note):
     """Everybody pays, nobody for long; and the limit holds."""
     limit.write("limit_ratio", LOW)
-    with Sampler() as sampler, arena.running():
+    with Sampler() as sampler, arena.running() as measure:
+        time.sleep(0.3)
+        measure()
         time.sleep(1.5)
     longest = {kind: arena.longest_ms(kind) for kind in ("read", "write")}
     note("longest_ms", longest)
     note("stall_max_ms", limit.stats()["stall_max_ns"] / 1e6)
     note("counted_percent", sampler.samples.largest(counted) / percent(1))
     assert arena.all_worked()
-    assert max(longest.values()) <= 2 * STALL_MS
+    assert max(longest.values()) <= STALL_MS
     assert sampler.samples.largest(counted) <= percent(LOW + 1)
 
 

@@ -4,8 +4,8 @@
  * process for each FILE that reads it, or writes it, from its beginning to its
  * end, over and over; a writer pauses after each chunk. A written file has its
  * length before. Of a disk each process has a part of its own. Says "ready" when
- * all run. Ends after SECONDS, or with standard input, and prints a line for each
- * process:
+ * all run. What is read from standard input forgets what was measured before.
+ * Ends after SECONDS, or with standard input, and prints a line for each process:
  *
  *	read|write CALLS LONGEST_NS LONGEST_WALL_NS AT_NS
  *
@@ -33,7 +33,11 @@ struct result {
 	volatile long long calls, longest, longest_wall, at;
 };
 
-static volatile int *stop;
+static struct control {
+	volatile int stop;
+	/* Calls of an earlier round don't count. */
+	volatile int round;
+} *control;
 
 static long long now(void)
 {
@@ -65,6 +69,7 @@ static int work(int writes, const char *path, int number, int total, size_t chun
 	char *buffer = malloc(chunk);
 	off_t first = 0, place, end;
 	struct stat status;
+	int round = 0;
 
 	if (fd < 0 || schedstat < 0 || !buffer || fstat(fd, &status)) {
 		fprintf(stderr, "storm: %s: %s\n", path, strerror(errno));
@@ -79,10 +84,15 @@ static int work(int writes, const char *path, int number, int total, size_t chun
 	}
 	place = first;
 	result->started = 1;
-	while (!*stop) {
+	while (!control->stop) {
 		long long delay = run_delay(schedstat), start = now(), wall, time;
 		ssize_t done;
 
+		if (round != control->round) {
+			round = control->round;
+			result->calls = 0;
+			result->longest = 0;
+		}
 		done = writes ? pwrite(fd, buffer, chunk, place) :
 				pread(fd, buffer, chunk, place);
 		wall = now() - start;
@@ -111,6 +121,7 @@ int main(int argc, char **argv)
 	struct pollfd input = { .fd = 0, .events = POLLIN };
 	int n = (argc - 4) / 2, status = 0, i;
 	struct result *results;
+	char text[16];
 	size_t chunk;
 
 	if (argc < 6 || argc % 2) {
@@ -118,13 +129,13 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	chunk = atol(argv[2]) << 10;
-	results = mmap(NULL, n * sizeof(*results) + sizeof(*stop), PROT_READ | PROT_WRITE,
+	results = mmap(NULL, n * sizeof(*results) + sizeof(*control), PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (results == MAP_FAILED) {
 		perror("storm");
 		return 1;
 	}
-	stop = (volatile int *)(results + n);
+	control = (struct control *)(results + n);
 
 	for (i = 0; i < n; i++) {
 		pid_t pid = fork();
@@ -146,8 +157,9 @@ int main(int argc, char **argv)
 
 	printf("ready\n");
 	fflush(stdout);
-	poll(&input, 1, atoi(argv[1]) * 1000);
-	*stop = 1;
+	while (poll(&input, 1, atoi(argv[1]) * 1000) > 0 && read(0, text, sizeof(text)) > 0)
+		control->round++;
+	control->stop = 1;
 	for (i = 0; i < n; i++) {
 		int its;
 
