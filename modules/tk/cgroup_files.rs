@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files of the memory controller in each cgroup of the v2 hierarchy but the root.
+//! Files of controllers in each cgroup of the v2 hierarchy but the root.
 //!
 //! C header: [`include/linux/cgroup.h`](srctree/include/linux/cgroup.h)
 
 use super::{
     bindings,
+    cgroup::{
+        Cgroup,
+        Controller,
+        Memory, //
+    },
     memcg::MemCgroup, //
 };
-use core::ptr::NonNull;
+use core::{
+    marker::PhantomData,
+    ops::Deref,
+    ptr::NonNull, //
+};
 use kernel::{
     error::{
         from_err_ptr,
@@ -24,27 +33,69 @@ use kernel::{
     sync::Arc, //
 };
 
-/// What has files in cgroups.
-pub(crate) trait CgroupFiles: Sized + Send + Sync + 'static {
+/// What has files in cgroups, by the controller that `G` is of.
+pub(crate) trait CgroupFiles<G: Group = MemCgroup>: Sized + Send + Sync + 'static {
     /// The files.
-    const FILES: &'static [File<Self>];
+    const FILES: &'static [File<Self, G>];
 }
 
-/// A file in each cgroup: `memory.` and its name.
+/// A cgroup as the functions of a controller's files get it.
+pub(crate) trait Group: 'static {
+    /// The controller.
+    type Controller: Controller;
+
+    /// # Safety
+    ///
+    /// `css` is one of the controller's that stays for the lifetime of the result.
+    unsafe fn from_css<'a>(css: *mut bindings::cgroup_subsys_state) -> &'a Self;
+}
+
+impl Group for MemCgroup {
+    type Controller = Memory;
+
+    unsafe fn from_css<'a>(css: *mut bindings::cgroup_subsys_state) -> &'a Self {
+        // SAFETY: The caller's promise.
+        unsafe { MemCgroup::from_raw(bindings::tk_helper_css_memcg(css)) }
+    }
+}
+
+/// A cgroup that has files of the controller `C`.
+#[repr(transparent)]
+pub(crate) struct Of<C>(Cgroup, PhantomData<C>);
+
+impl<C> Deref for Of<C> {
+    type Target = Cgroup;
+
+    fn deref(&self) -> &Cgroup {
+        &self.0
+    }
+}
+
+impl<C: Controller + 'static> Group for Of<C> {
+    type Controller = C;
+
+    unsafe fn from_css<'a>(css: *mut bindings::cgroup_subsys_state) -> &'a Self {
+        // SAFETY: The caller's promise; a css holds a reference to its cgroup, and the type is
+        // transparent.
+        unsafe { &*core::ptr::from_ref(Cgroup::from_raw((*css).cgroup)).cast() }
+    }
+}
+
+/// A file in each cgroup: the name of the controller, a dot, and its name.
 ///
 /// Several threads may be in its functions at once, which may sleep. Unloading and the removal of a
 /// cgroup wait for them.
-pub(crate) struct File<T: 'static> {
+pub(crate) struct File<T: 'static, G: 'static = MemCgroup> {
     name: &'static CStr,
-    show: fn(&T, &MemCgroup, &SeqFile) -> Result,
-    write: Option<fn(&T, &MemCgroup, u64) -> Result>,
+    show: fn(&T, &G, &SeqFile) -> Result,
+    write: Option<fn(&T, &G, u64) -> Result>,
 }
 
-impl<T: 'static> File<T> {
+impl<T: 'static, G: 'static> File<T, G> {
     /// A file of mode 0444.
     pub(crate) const fn read_only(
         name: &'static CStr,
-        show: fn(&T, &MemCgroup, &SeqFile) -> Result,
+        show: fn(&T, &G, &SeqFile) -> Result,
     ) -> Self {
         Self {
             name,
@@ -57,8 +108,8 @@ impl<T: 'static> File<T> {
     /// with `EINVAL`.
     pub(crate) const fn number(
         name: &'static CStr,
-        show: fn(&T, &MemCgroup, &SeqFile) -> Result,
-        write: fn(&T, &MemCgroup, u64) -> Result,
+        show: fn(&T, &G, &SeqFile) -> Result,
+        write: fn(&T, &G, u64) -> Result,
     ) -> Self {
         Self {
             name,
@@ -69,9 +120,9 @@ impl<T: 'static> File<T> {
 }
 
 /// What the C side has of a file.
-struct Context<T: 'static> {
+struct Context<T: 'static, G: 'static> {
     target: *const T,
-    file: &'static File<T>,
+    file: &'static File<T, G>,
 }
 
 /// Holds the files as long as it lives.
@@ -79,18 +130,18 @@ struct Context<T: 'static> {
 /// # Invariants
 ///
 /// `files` are registered, and lead to `contexts`, which lead to `target`.
-pub(crate) struct Registration<T: CgroupFiles> {
+pub(crate) struct Registration<T: CgroupFiles<G>, G: Group = MemCgroup> {
     files: NonNull<bindings::tk_helper_cgroup_files>,
-    contexts: KVec<Context<T>>,
+    contexts: KVec<Context<T, G>>,
     target: Arc<T>,
 }
 
 // SAFETY: Files may be removed by another thread than the one that made them.
-unsafe impl<T: CgroupFiles> Send for Registration<T> {}
+unsafe impl<T: CgroupFiles<G>, G: Group> Send for Registration<T, G> {}
 // SAFETY: There is nothing to do with a shared reference.
-unsafe impl<T: CgroupFiles> Sync for Registration<T> {}
+unsafe impl<T: CgroupFiles<G>, G: Group> Sync for Registration<T, G> {}
 
-impl<T: CgroupFiles> Registration<T> {
+impl<T: CgroupFiles<G>, G: Group> Registration<T, G> {
     /// Makes the files in all cgroups that there are and will be. May sleep.
     pub(crate) fn new(target: Arc<T>) -> Result<Self> {
         let mut contexts = KVec::with_capacity(T::FILES.len(), GFP_KERNEL)?;
@@ -102,15 +153,15 @@ impl<T: CgroupFiles> Registration<T> {
         for context in &contexts {
             let file = bindings::tk_helper_cgroup_file {
                 name: context.file.name.as_char_ptr(),
-                show: Some(show::<T>),
-                write: context.file.write.and(Some(write::<T>)),
+                show: Some(show::<T, G>),
+                write: context.file.write.and(Some(write::<T, G>)),
                 data: core::ptr::from_ref(context).cast_mut().cast(),
             };
             files.push(file, GFP_KERNEL)?;
         }
         // SAFETY: The names are static. What `data` leads to stays until the files are removed.
         let files = from_err_ptr(unsafe {
-            bindings::tk_helper_cgroup_files_add(files.as_ptr(), files.len())
+            bindings::tk_helper_cgroup_files_add(G::Controller::ID, files.as_ptr(), files.len())
         })?;
         // INVARIANT: Registered just now.
         Ok(Self {
@@ -121,7 +172,7 @@ impl<T: CgroupFiles> Registration<T> {
     }
 }
 
-impl<T: CgroupFiles> Drop for Registration<T> {
+impl<T: CgroupFiles<G>, G: Group> Drop for Registration<T, G> {
     fn drop(&mut self) {
         // SAFETY: Registered, by the type's invariant. Returns when nobody is in a function of a
         // file any more. Registrations are dropped where one may sleep.
@@ -131,36 +182,38 @@ impl<T: CgroupFiles> Drop for Registration<T> {
 
 /// # Safety
 ///
-/// Called for a file of a [`Registration`], with a cgroup that stays meanwhile, and with the lock of
+/// Called for a file of a [`Registration`], with a css of its controller that stays
+/// meanwhile, and with the lock of
 /// `text` held.
-unsafe extern "C" fn show<T: CgroupFiles>(
-    memcg: *mut bindings::mem_cgroup,
+unsafe extern "C" fn show<T: CgroupFiles<G>, G: Group>(
+    css: *mut bindings::cgroup_subsys_state,
     text: *mut bindings::seq_file,
     data: *mut c_void,
 ) -> c_int {
     // SAFETY: The caller's promise; the contexts outlive the files.
-    let (context, memcg, text) = unsafe {
+    let (context, group, text) = unsafe {
         (
-            &*data.cast::<Context<T>>(),
-            MemCgroup::from_raw(memcg),
+            &*data.cast::<Context<T, G>>(),
+            G::from_css(css),
             SeqFile::from_raw(text),
         )
     };
     // SAFETY: The target outlives the files too.
     let target = unsafe { &*context.target };
-    from_result(|| (context.file.show)(target, memcg, text).map(|()| 0))
+    from_result(|| (context.file.show)(target, group, text).map(|()| 0))
 }
 
 /// # Safety
 ///
-/// Called for a file of a [`Registration`], with a cgroup that stays meanwhile and a C string.
-unsafe extern "C" fn write<T: CgroupFiles>(
-    memcg: *mut bindings::mem_cgroup,
+/// Called for a file of a [`Registration`], with a css of its controller that stays
+/// meanwhile and a C string.
+unsafe extern "C" fn write<T: CgroupFiles<G>, G: Group>(
+    css: *mut bindings::cgroup_subsys_state,
     text: *const c_char,
     data: *mut c_void,
 ) -> c_int {
     // SAFETY: The caller's promise; the contexts outlive the files.
-    let (context, memcg) = unsafe { (&*data.cast::<Context<T>>(), MemCgroup::from_raw(memcg)) };
+    let (context, group) = unsafe { (&*data.cast::<Context<T, G>>(), G::from_css(css)) };
     // SAFETY: The target outlives the files too.
     let target = unsafe { &*context.target };
     from_result(|| {
@@ -169,7 +222,7 @@ unsafe extern "C" fn write<T: CgroupFiles>(
         // SAFETY: A C string, by the caller's promise.
         let error = unsafe { bindings::tk_helper_kstrtou64(text, &mut number) };
         kernel::error::to_result(error)?;
-        write(target, memcg, number).map(|()| 0)
+        write(target, group, number).map(|()| 0)
     })
 }
 

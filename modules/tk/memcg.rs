@@ -6,6 +6,7 @@
 
 use super::{
     bindings,
+    cgroup::Cgroup,
     memory::Node, //
 };
 use core::ptr::NonNull;
@@ -64,6 +65,12 @@ impl MemCgroup {
         NonNull::new(ptr.cast()).map(|ptr| unsafe { ARef::from_raw(ptr) })
     }
 
+    /// Its cgroup.
+    pub(crate) fn cgroup(&self) -> &Cgroup {
+        // SAFETY: The memory cgroup is valid, and holds a reference to its cgroup.
+        unsafe { Cgroup::from_raw(bindings::tk_helper_memcg_cgroup(self.as_ptr())) }
+    }
+
     /// The cgroup above.
     pub(crate) fn parent(&self) -> Option<&Self> {
         // SAFETY: The cgroup is valid.
@@ -107,5 +114,98 @@ impl MemCgroup {
     pub(crate) fn file_pages(&self, node: Node) -> usize {
         // SAFETY: The cgroup is valid, and there is a reference.
         unsafe { bindings::tkernel_file_pages(self.as_ptr(), node.as_raw()) }
+    }
+}
+
+/// A number that is kept for a memory cgroup and those below: in pages but for
+/// [`Item::KernelStack`].
+#[derive(Clone, Copy)]
+pub(crate) enum Item {
+    InactiveAnon,
+    ActiveAnon,
+    InactiveFile,
+    ActiveFile,
+    Unevictable,
+    Anon,
+    Mapped,
+    File,
+    SwapCache,
+    Dirty,
+    Writeback,
+    Shmem,
+    SlabReclaimable,
+    SlabUnreclaimable,
+    /// In kB.
+    KernelStack,
+    PageTables,
+    SecondaryPageTables,
+    AnonThp,
+    ShmemThp,
+    FileThp,
+    Vmalloc,
+    PerCpu,
+    Zswap,
+    Zswapped,
+}
+
+impl MemCgroup {
+    /// Brings [`MemCgroup::get`] up to date, unless too little changed to matter. May sleep.
+    pub(crate) fn flush(&self) {
+        // SAFETY: The cgroup is valid.
+        unsafe { bindings::mem_cgroup_flush_stats(self.as_ptr()) };
+    }
+
+    /// A number that is kept for it and those below, as of the last flush.
+    pub(crate) fn get(&self, item: Item) -> usize {
+        let (index, unit) = match item {
+            Item::InactiveAnon => (bindings::node_stat_item_NR_INACTIVE_ANON, 1),
+            Item::ActiveAnon => (bindings::node_stat_item_NR_ACTIVE_ANON, 1),
+            Item::InactiveFile => (bindings::node_stat_item_NR_INACTIVE_FILE, 1),
+            Item::ActiveFile => (bindings::node_stat_item_NR_ACTIVE_FILE, 1),
+            Item::Unevictable => (bindings::node_stat_item_NR_UNEVICTABLE, 1),
+            Item::Anon => (bindings::node_stat_item_NR_ANON_MAPPED, 1),
+            Item::Mapped => (bindings::node_stat_item_NR_FILE_MAPPED, 1),
+            Item::File => (bindings::node_stat_item_NR_FILE_PAGES, 1),
+            Item::SwapCache => (bindings::node_stat_item_NR_SWAPCACHE, 1),
+            Item::Dirty => (bindings::node_stat_item_NR_FILE_DIRTY, 1),
+            Item::Writeback => (bindings::node_stat_item_NR_WRITEBACK, 1),
+            Item::Shmem => (bindings::node_stat_item_NR_SHMEM, 1),
+            Item::SlabReclaimable => {
+                (bindings::node_stat_item_NR_SLAB_RECLAIMABLE_B, PAGE_SIZE)
+            }
+            Item::SlabUnreclaimable => {
+                (bindings::node_stat_item_NR_SLAB_UNRECLAIMABLE_B, PAGE_SIZE)
+            }
+            Item::KernelStack => (bindings::node_stat_item_NR_KERNEL_STACK_KB, 1),
+            Item::PageTables => (bindings::node_stat_item_NR_PAGETABLE, 1),
+            Item::SecondaryPageTables => (bindings::node_stat_item_NR_SECONDARY_PAGETABLE, 1),
+            Item::AnonThp => (bindings::node_stat_item_NR_ANON_THPS, 1),
+            Item::ShmemThp => (bindings::node_stat_item_NR_SHMEM_THPS, 1),
+            Item::FileThp => (bindings::node_stat_item_NR_FILE_THPS, 1),
+            Item::Vmalloc => (bindings::node_stat_item_NR_VMALLOC, 1),
+            Item::PerCpu => (bindings::memcg_stat_item_MEMCG_PERCPU_B, PAGE_SIZE),
+            Item::Zswap => (bindings::memcg_stat_item_MEMCG_ZSWAP_B, PAGE_SIZE),
+            Item::Zswapped => (bindings::memcg_stat_item_MEMCG_ZSWAPPED, 1),
+        };
+        // SAFETY: The cgroup is valid.
+        unsafe { bindings::memcg_page_state(self.as_ptr(), index as i32) / unit }
+    }
+
+    /// `memory.swap.max` in pages; far more than there can be if there is no limit.
+    pub(crate) fn swap_max(&self) -> usize {
+        // SAFETY: The cgroup is valid.
+        unsafe { bindings::tk_helper_memcg_swap_max(self.as_ptr()) }
+    }
+
+    /// `memory.swap.current` in pages.
+    pub(crate) fn swap_usage(&self) -> usize {
+        // SAFETY: The cgroup is valid.
+        unsafe { bindings::tk_helper_memcg_swap_usage(self.as_ptr()) }
+    }
+
+    /// The cgroup and those above, but for the root.
+    pub(crate) fn lineage(&self) -> impl Iterator<Item = &Self> {
+        core::iter::successors(Some(self), |memcg| memcg.parent())
+            .take_while(|memcg| memcg.parent().is_some())
     }
 }

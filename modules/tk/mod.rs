@@ -16,11 +16,16 @@
 mod bindings;
 
 pub(crate) mod capability;
+pub(crate) mod cgroup;
 pub(crate) mod cgroup_files;
+pub(crate) mod cpus;
 pub(crate) mod delayed_work;
+pub(crate) mod disk;
 pub(crate) mod file;
 pub(crate) mod hooks;
 pub(crate) mod kthread;
+pub(crate) mod machine;
+pub(crate) mod math;
 pub(crate) mod memcg;
 pub(crate) mod memory;
 pub(crate) mod misc_device;
@@ -34,4 +39,6 @@ pub(crate) mod rcu_table;
 pub(crate) mod reclaim;
 pub(crate) mod sysctl;
 pub(crate) mod task;
+pub(crate) mod text;
+pub(crate) mod vmstat;
 pub(crate) mod wait_queue;

@@ -3,10 +3,16 @@
  * What bindgen reads for the Rust layer: headers that the kernel crate's
  * bindings don't cover, and the helpers for inline functions.
  */
+#include <linux/blkdev.h>
+#include <linux/cgroup.h>
+#include <linux/irqnr.h>
+#include <linux/memcontrol.h>
+#include <linux/mm.h>
 #include <linux/proc_fs.h>
 #include <linux/tkernel/access.h>
 #include <linux/tkernel/pagecache.h>
 #include <linux/tkernel/process.h>
+#include <linux/tkernel/procview.h>
 #include <linux/tkernel/ptrace.h>
 
 #include "helpers.h"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/cgroup.h>
+#include <linux/cgroup_namespace.h>
 #include <linux/cleanup.h>
+#include <linux/cpumask.h>
 #include <linux/dcache.h>
 #include <linux/err.h>
 #include <linux/fs.h>
@@ -9,6 +11,7 @@
 #include <linux/kthread.h>
 #include <linux/lockdep.h>
 #include <linux/lockref.h>
+#include <linux/math64.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/mm_types.h>
@@ -20,6 +23,7 @@
 #include <linux/path.h>
 #include <linux/percpu.h>
 #include <linux/pid.h>
+#include <linux/pid_namespace.h>
 #include <linux/ptrace.h>
 #include <linux/ratelimit.h>
 #include <linux/rculist.h>
@@ -29,6 +33,11 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/swap.h>
+#include <linux/time_namespace.h>
+#include <linux/timekeeping.h>
+#include <linux/tkernel/procview.h>
+#include <linux/vmalloc.h>
 #include <linux/vmstat.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -298,9 +307,198 @@ unsigned long tk_helper_memcg_usage(struct mem_cgroup *memcg)
 	return page_counter_read(&memcg->memory);
 }
 
+struct cgroup *tk_helper_memcg_cgroup(struct mem_cgroup *memcg)
+{
+	return memcg->css.cgroup;
+}
+
 u64 tk_helper_memcg_cgroup_id(struct mem_cgroup *memcg)
 {
 	return cgroup_id(memcg->css.cgroup);
+}
+
+unsigned long tk_helper_memcg_swap_max(struct mem_cgroup *memcg)
+{
+	return READ_ONCE(memcg->swap.max);
+}
+
+unsigned long tk_helper_memcg_swap_usage(struct mem_cgroup *memcg)
+{
+	return page_counter_read(&memcg->swap);
+}
+
+struct cgroup *tk_helper_cgroup_of_namespace(void)
+{
+	/* The namespace keeps the css_set, which keeps the cgroup. */
+	struct cgroup *cgrp = current->nsproxy->cgroup_ns->root_cset->dfl_cgrp;
+
+	if (!cgroup_parent(cgrp))
+		return NULL;
+	css_get(&cgrp->self);
+	return cgrp;
+}
+
+struct cgroup *tk_helper_cgroup_of_init(void)
+{
+	struct pid_namespace *ns = task_active_pid_ns(current);
+	struct cgroup *cgrp;
+
+	if (ns == &init_pid_ns)
+		return NULL;
+	guard(rcu)();
+	/* Init isn't reaped before all others in its namespace, such as current. */
+	cgrp = task_dfl_cgroup(READ_ONCE(ns->child_reaper));
+	return cgroup_parent(cgrp) && css_tryget(&cgrp->self) ? cgrp : NULL;
+}
+
+/* Of the cgroup itself, or the nearest one above that has one. */
+struct cgroup_subsys_state *tk_helper_cgroup_css(struct cgroup *cgrp,
+						 unsigned int id)
+{
+	struct cgroup_subsys_state *css;
+
+	guard(rcu)();
+	for (; cgrp; cgrp = cgroup_parent(cgrp)) {
+		css = rcu_dereference(cgrp->subsys[id]);
+		if (css && css_tryget(css))
+			return css;
+	}
+	return NULL;
+}
+
+void tk_helper_cgroup_get(struct cgroup *cgrp)
+{
+	css_get(&cgrp->self);
+}
+
+void tk_helper_cgroup_put(struct cgroup *cgrp)
+{
+	css_put(&cgrp->self);
+}
+
+void tk_helper_css_put(struct cgroup_subsys_state *css)
+{
+	css_put(css);
+}
+
+struct mem_cgroup *tk_helper_css_memcg(struct cgroup_subsys_state *css)
+{
+	return mem_cgroup_from_css(css);
+}
+
+struct cgroup *tk_helper_cgroup_parent(struct cgroup *cgrp)
+{
+	return cgroup_parent(cgrp);
+}
+
+struct cgroup_subsys_state *tk_helper_cgroup_self(struct cgroup *cgrp)
+{
+	return &cgrp->self;
+}
+
+u64 tk_helper_cgroup_id(struct cgroup *cgrp)
+{
+	return cgroup_id(cgrp);
+}
+
+bool tk_helper_cgroup_is_dead(struct cgroup *cgrp)
+{
+	/* The notifier of the end runs after this, under the same mutex. */
+	return !(READ_ONCE(cgrp->self.flags) & CSS_ONLINE);
+}
+
+u64 tk_helper_pid_namespace_start(struct cgroup *cgrp)
+{
+	struct pid_namespace *ns = task_active_pid_ns(current);
+	u64 start = 0;
+
+	guard(rcu)();
+	for (; ns != &init_pid_ns; ns = ns->parent) {
+		struct task_struct *init = READ_ONCE(ns->child_reaper);
+
+		if (!cgroup_is_descendant(task_dfl_cgroup(init), cgrp))
+			break;
+		start = init->start_boottime;
+	}
+	return start;
+}
+
+/* Behind the last one -1. */
+int tk_helper_cpumask_next(int cpu, const struct cpumask *cpus)
+{
+	unsigned int next = cpumask_next(cpu, cpus);
+
+	return next < nr_cpu_ids ? (int)next : -1;
+}
+
+void tk_helper_cpumask_online(struct cpumask *cpus)
+{
+	cpumask_copy(cpus, cpu_online_mask);
+}
+
+u64 tk_helper_boottime(void)
+{
+	return ktime_get_boottime_ns();
+}
+
+u64 tk_helper_booted_at(void)
+{
+	struct timespec64 at;
+
+	getboottime64(&at);
+	return timespec64_to_ns(&at);
+}
+
+bool tk_helper_time_namespace_offset(s64 *offset)
+{
+	struct time_namespace *ns = current->nsproxy->time_ns;
+
+	*offset = timespec64_to_ns(&ns->offsets.boottime);
+	return ns != &init_time_ns;
+}
+
+unsigned int tk_helper_last_pid(void)
+{
+	return idr_get_cursor(&task_active_pid_ns(current)->idr) - 1;
+}
+
+unsigned long tk_helper_swap(unsigned long *free)
+{
+	struct sysinfo info;
+
+	si_swapinfo(&info);
+	*free = info.freeswap;
+	return info.totalswap;
+}
+
+u64 tk_helper_vmalloc_total_kb(void)
+{
+	return (unsigned long)VMALLOC_TOTAL >> 10;
+}
+
+u64 tk_helper_mul_div(u64 a, u64 b, u64 divisor)
+{
+	return mul_u64_u64_div_u64(a, b, divisor);
+}
+
+size_t tk_helper_vmstat_items(void)
+{
+	return NR_VM_ZONE_STAT_ITEMS + NR_VM_NUMA_EVENT_ITEMS +
+	       NR_VM_NODE_STAT_ITEMS + NR_VM_STAT_ITEMS + NR_VM_EVENT_ITEMS;
+}
+
+const char *tk_helper_vmstat_name(size_t item)
+{
+	return vmstat_text[item];
+}
+
+void tk_helper_vmstat_split(unsigned long *all,
+			    struct tkernel_procview_vmstat *stat)
+{
+	stat->zone = all;
+	stat->node = stat->zone + NR_VM_ZONE_STAT_ITEMS +
+		     NR_VM_NUMA_EVENT_ITEMS;
+	stat->event = stat->node + NR_VM_NODE_STAT_ITEMS + NR_VM_STAT_ITEMS;
 }
 
 struct tk_helper_cgroup_files {
@@ -335,22 +533,21 @@ static int show_cgroup_file(struct seq_file *text, void *v)
 {
 	struct tk_helper_cgroup_file *file = cgroup_file_of(seq_cft(text));
 
-	return file->show(mem_cgroup_from_css(seq_css(text)), text,
-			  file->data);
+	return file->show(seq_css(text), text, file->data);
 }
 
 static ssize_t write_cgroup_file(struct kernfs_open_file *of, char *text,
 				 size_t len, loff_t pos)
 {
 	struct tk_helper_cgroup_file *file = cgroup_file_of(of_cft(of));
-	int ret = file->write(mem_cgroup_from_css(of_css(of)), strstrip(text),
-			      file->data);
+	int ret = file->write(of_css(of), strstrip(text), file->data);
 
 	return ret ?: len;
 }
 
 struct tk_helper_cgroup_files *
-tk_helper_cgroup_files_add(const struct tk_helper_cgroup_file *files,
+tk_helper_cgroup_files_add(unsigned int controller,
+			   const struct tk_helper_cgroup_file *files,
 			   size_t nr)
 {
 	struct tk_helper_cgroup_files *all;
@@ -375,7 +572,7 @@ tk_helper_cgroup_files_add(const struct tk_helper_cgroup_file *files,
 			cft->write = write_cgroup_file;
 	}
 	register_lockdep_keys(all);
-	ret = cgroup_add_dfl_cftypes(&memory_cgrp_subsys, all->cfts);
+	ret = cgroup_add_dfl_cftypes(cgroup_subsys[controller], all->cfts);
 	if (ret) {
 		unregister_lockdep_keys(all);
 		kfree(all);
@@ -386,7 +583,7 @@ tk_helper_cgroup_files_add(const struct tk_helper_cgroup_file *files,
 
 void tk_helper_cgroup_files_remove(struct tk_helper_cgroup_files *files)
 {
-	/* Not there if the memory controller is off. */
+	/* Not there if the controller is off. */
 	cgroup_rm_cftypes(files->cfts);
 	unregister_lockdep_keys(files);
 	kfree(files);

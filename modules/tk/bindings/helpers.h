@@ -8,12 +8,16 @@
 
 #include <linux/types.h>
 
+struct cgroup;
+struct cgroup_subsys_state;
+struct cpumask;
 struct file;
 struct mem_cgroup;
 struct pid;
 struct ratelimit_state;
 struct seq_file;
 struct task_struct;
+struct tkernel_procview_vmstat;
 struct wait_queue_head;
 
 struct pid *tk_helper_get_pid(struct pid *pid);
@@ -74,20 +78,58 @@ struct mem_cgroup *tk_helper_memcg_parent(struct mem_cgroup *memcg);
 u64 tk_helper_memcg_serial(struct mem_cgroup *memcg);
 unsigned long tk_helper_memcg_max(struct mem_cgroup *memcg);
 unsigned long tk_helper_memcg_usage(struct mem_cgroup *memcg);
+struct cgroup *tk_helper_memcg_cgroup(struct mem_cgroup *memcg);
 u64 tk_helper_memcg_cgroup_id(struct mem_cgroup *memcg);
+
+unsigned long tk_helper_memcg_swap_max(struct mem_cgroup *memcg);
+unsigned long tk_helper_memcg_swap_usage(struct mem_cgroup *memcg);
+
+/* The next three return a reference, or NULL. */
+struct cgroup *tk_helper_cgroup_of_namespace(void);
+struct cgroup *tk_helper_cgroup_of_init(void);
+struct cgroup_subsys_state *tk_helper_cgroup_css(struct cgroup *cgrp,
+						 unsigned int id);
+void tk_helper_cgroup_get(struct cgroup *cgrp);
+void tk_helper_cgroup_put(struct cgroup *cgrp);
+void tk_helper_css_put(struct cgroup_subsys_state *css);
+struct mem_cgroup *tk_helper_css_memcg(struct cgroup_subsys_state *css);
+struct cgroup *tk_helper_cgroup_parent(struct cgroup *cgrp);
+struct cgroup_subsys_state *tk_helper_cgroup_self(struct cgroup *cgrp);
+u64 tk_helper_cgroup_id(struct cgroup *cgrp);
+bool tk_helper_cgroup_is_dead(struct cgroup *cgrp);
+u64 tk_helper_pid_namespace_start(struct cgroup *cgrp);
+
+int tk_helper_cpumask_next(int cpu, const struct cpumask *cpus);
+void tk_helper_cpumask_online(struct cpumask *cpus);
+
+u64 tk_helper_boottime(void);
+u64 tk_helper_booted_at(void);
+bool tk_helper_time_namespace_offset(s64 *offset);
+unsigned int tk_helper_last_pid(void);
+unsigned long tk_helper_swap(unsigned long *free);
+u64 tk_helper_vmalloc_total_kb(void);
+
+u64 tk_helper_mul_div(u64 a, u64 b, u64 divisor);
+
+size_t tk_helper_vmstat_items(void);
+const char *tk_helper_vmstat_name(size_t item);
+void tk_helper_vmstat_split(unsigned long *all,
+			    struct tkernel_procview_vmstat *stat);
 
 /* A file in each cgroup; @write may be NULL and gets the text without blanks around it. */
 struct tk_helper_cgroup_file {
 	const char *name;
-	int (*show)(struct mem_cgroup *memcg, struct seq_file *text,
+	int (*show)(struct cgroup_subsys_state *css, struct seq_file *text,
 		    void *data);
-	int (*write)(struct mem_cgroup *memcg, const char *text, void *data);
+	int (*write)(struct cgroup_subsys_state *css, const char *text,
+		     void *data);
 	void *data;
 };
 
 struct tk_helper_cgroup_files;
 struct tk_helper_cgroup_files *
-tk_helper_cgroup_files_add(const struct tk_helper_cgroup_file *files,
+tk_helper_cgroup_files_add(unsigned int controller,
+			   const struct tk_helper_cgroup_file *files,
 			   size_t nr);
 void tk_helper_cgroup_files_remove(struct tk_helper_cgroup_files *files);
 

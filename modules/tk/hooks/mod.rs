@@ -11,6 +11,7 @@
 pub(crate) mod access;
 pub(crate) mod pagecache;
 pub(crate) mod process;
+pub(crate) mod procview;
 pub(crate) mod ptrace;
 
 use core::marker::PhantomData;

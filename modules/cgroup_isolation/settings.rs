@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the administrator set, and the files in `/proc/sys/kernel`.
+
+use super::{
+    isolation::Isolation,
+    tk::sysctl::{
+        File,
+        Sysctls, //
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        ordering::Relaxed,
+        Atomic, //
+    },
+};
+
+/// How many CPUs a container sees.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CpuPolicy {
+    /// Those of its cpuset.
+    Cpuset,
+    /// As many of these as `cpu.max` is worth, rounded up.
+    Smaller,
+    /// As many as `cpu.max` is worth, or else those of its cpuset. It can't be shown more CPUs
+    /// than there are.
+    Quota,
+}
+
+impl CpuPolicy {
+    pub(crate) fn from_number(number: i32) -> Self {
+        match number {
+            0 => Self::Cpuset,
+            2 => Self::Quota,
+            _ => Self::Smaller,
+        }
+    }
+}
+
+/// The settings. Each is read by itself.
+pub(crate) struct Settings {
+    stats_isolated: Atomic<i32>,
+    cpu_quota_aware: Atomic<i32>,
+    show_real_numbers: Atomic<i32>,
+}
+
+impl Settings {
+    pub(crate) fn new() -> Self {
+        Self {
+            stats_isolated: Atomic::new(1),
+            cpu_quota_aware: Atomic::new(1),
+            show_real_numbers: Atomic::new(0),
+        }
+    }
+
+    /// Whether there are views at all.
+    pub(crate) fn is_isolated(&self) -> bool {
+        self.stats_isolated.load(Relaxed) != 0
+    }
+
+    /// How many CPUs those see who have no policy of their own.
+    pub(crate) fn cpu_policy(&self) -> CpuPolicy {
+        CpuPolicy::from_number(self.cpu_quota_aware.load(Relaxed))
+    }
+
+    /// The number for [`CpuPolicy`].
+    pub(crate) fn cpu_quota_aware(&self) -> i32 {
+        self.cpu_quota_aware.load(Relaxed)
+    }
+
+    /// Whether CPUs keep the numbers that they have on the machine.
+    pub(crate) fn shows_real_numbers(&self) -> bool {
+        self.show_real_numbers.load(Relaxed) != 0
+    }
+}
+
+impl Sysctls for Isolation {
+    const PATH: &'static CStr = c"kernel";
+
+    const FILES: &'static [File<Self>] = &[
+        File::int(
+            c"stats_isolated",
+            0..=1,
+            |isolation| isolation.settings().stats_isolated.load(Relaxed),
+            |isolation, value| store(&isolation.settings().stats_isolated, value),
+        ),
+        File::int(
+            c"container_cpuquota_aware",
+            0..=2,
+            |isolation| isolation.settings().cpu_quota_aware(),
+            |isolation, value| store(&isolation.settings().cpu_quota_aware, value),
+        ),
+        File::int(
+            c"cpuset_cpuinfo_show_realinfo",
+            0..=1,
+            |isolation| isolation.settings().show_real_numbers.load(Relaxed),
+            |isolation, value| store(&isolation.settings().show_real_numbers, value),
+        ),
+    ];
+}
+
+fn store(setting: &Atomic<i32>, value: i32) -> Result {
+    setting.store(value, Relaxed);
+    Ok(())
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The hook where the kernel tells readers about the machine.
+//!
+//! C header: `include/linux/tkernel/procview.h`
+
+use super::{
+    super::{
+        bindings,
+        disk::Disk,
+        text::Text,
+        vmstat::Counters, //
+    },
+    RawHook, //
+};
+use kernel::{
+    cpu::CpuId,
+    cpumask::Cpumask,
+    ffi::{
+        c_int,
+        c_uint,
+        c_void, //
+    },
+    prelude::*,
+};
+
+/// Answers readers in a cgroup or pid namespace of their own.
+///
+/// Context of all: process context of the reader, may sleep. The lock of what is read may be held,
+/// for [`File::Swaps`] that of all changes to swap too.
+pub(crate) trait ProcviewHook: Send + Sync {
+    /// Writes what current is to see in place of a file, or returns [`None`] and writes nothing if
+    /// it is to see the machine's.
+    fn show(&self, file: File<'_>, text: &mut Text<'_>) -> Option<()>;
+
+    /// Fills in the counters of `/proc/vmstat`, which are 0.
+    fn vmstat(&self, counters: &mut Counters<'_>) -> Option<()>;
+
+    /// Which CPU is the one with that index in `/proc/cpuinfo`, and the number it is shown with.
+    /// `Some(None)` behind the last one.
+    fn cpu(&self, index: u32) -> Option<Option<(CpuId, u32)>>;
+
+    /// Adds the CPUs that there are to `cpus`, which is empty.
+    fn cpus(&self, cpus: &mut Cpumask) -> Option<()>;
+
+    /// What sysinfo(2) tells.
+    fn sysinfo(&self) -> Option<Sysinfo>;
+
+    /// When the time that current sees began, in nanoseconds since boot.
+    fn start(&self) -> u64;
+}
+
+/// What is shown.
+pub(crate) enum File<'a> {
+    /// `/proc/meminfo` up to the lines about huge pages.
+    Meminfo,
+    /// `/proc/stat`.
+    Stat,
+    /// `/proc/loadavg`.
+    Loadavg,
+    /// `/proc/uptime`.
+    Uptime,
+    /// A line of `/proc/swaps`; [`Text::index`] says which.
+    Swaps,
+    /// A disk and its partitions in `/proc/diskstats`.
+    Diskstats(&'a Disk),
+}
+
+/// What sysinfo(2) tells. Memory is in pages.
+#[derive(Default)]
+pub(crate) struct Sysinfo {
+    /// Seconds; a part of one counts as one.
+    pub(crate) uptime: u64,
+    /// Load averages in parts of 65536.
+    pub(crate) loads: [u64; 3],
+    pub(crate) total: usize,
+    pub(crate) free: usize,
+    pub(crate) shared: usize,
+    pub(crate) buffers: usize,
+    pub(crate) swap_total: usize,
+    pub(crate) swap_free: usize,
+    pub(crate) threads: usize,
+}
+
+/// Holds the procview hook.
+pub(crate) type Registration<T> = super::Registration<Hook, T>;
+
+/// The procview hook.
+pub(crate) struct Hook;
+
+// SAFETY: The ops get back the `T` that `ops()` was given; the functions are the hook's.
+unsafe impl<T: ProcviewHook> RawHook<T> for Hook {
+    type Ops = bindings::tkernel_procview_ops;
+
+    fn ops(data: *mut c_void) -> Self::Ops {
+        Self::Ops {
+            data,
+            show: Some(show::<T>),
+            vmstat: Some(vmstat::<T>),
+            cpu: Some(cpu::<T>),
+            cpus: Some(cpus::<T>),
+            sysinfo: Some(sysinfo::<T>),
+            boottime: Some(boottime::<T>),
+        }
+    }
+
+    unsafe fn register(ops: *const Self::Ops) -> c_int {
+        // SAFETY: The caller's promise.
+        unsafe { bindings::tkernel_procview_register(ops) }
+    }
+
+    unsafe fn unregister(ops: *const Self::Ops) {
+        // SAFETY: The caller's promise.
+        unsafe { bindings::tkernel_procview_unregister(ops) };
+    }
+}
+
+/// # Safety
+///
+/// Called by the hook: `data` is the `T` of the registration, `file` is locked, and `v` is a disk if
+/// `which` says so.
+unsafe extern "C" fn show<T: ProcviewHook>(
+    which: bindings::tkernel_procview_file,
+    file: *mut bindings::seq_file,
+    v: *mut c_void,
+    data: *mut c_void,
+) -> bool {
+    let which = match which {
+        bindings::tkernel_procview_file_TKERNEL_PROCVIEW_MEMINFO => File::Meminfo,
+        bindings::tkernel_procview_file_TKERNEL_PROCVIEW_STAT => File::Stat,
+        bindings::tkernel_procview_file_TKERNEL_PROCVIEW_LOADAVG => File::Loadavg,
+        bindings::tkernel_procview_file_TKERNEL_PROCVIEW_UPTIME => File::Uptime,
+        bindings::tkernel_procview_file_TKERNEL_PROCVIEW_SWAPS => File::Swaps,
+        bindings::tkernel_procview_file_TKERNEL_PROCVIEW_DISKSTATS => {
+            // SAFETY: A disk, by the caller's promise, which the file's iterator holds.
+            File::Diskstats(unsafe { Disk::from_raw(v.cast()) })
+        }
+        _ => return false,
+    };
+    // SAFETY: The caller's promise, for the time of this call.
+    let (this, mut text) = unsafe { (&*data.cast::<T>(), Text::from_raw(file)) };
+    this.show(which, &mut text).is_some()
+}
+
+/// # Safety
+///
+/// Called by the hook: `data` is the `T` of the registration, `stat` has all counters.
+unsafe extern "C" fn vmstat<T: ProcviewHook>(
+    stat: *const bindings::tkernel_procview_vmstat,
+    data: *mut c_void,
+) -> bool {
+    // SAFETY: The caller's promise, for the time of this call.
+    let (this, mut counters) = unsafe { (&*data.cast::<T>(), Counters::from_raw(stat)) };
+    this.vmstat(&mut counters).is_some()
+}
+
+/// # Safety
+///
+/// Called by the hook: `data` is the `T` of the registration, the pointers are valid for writing.
+unsafe extern "C" fn cpu<T: ProcviewHook>(
+    index: c_uint,
+    cpu: *mut c_uint,
+    number: *mut c_uint,
+    data: *mut c_void,
+) -> c_int {
+    // SAFETY: The caller's promise, for the time of this call.
+    let this = unsafe { &*data.cast::<T>() };
+    match this.cpu(index) {
+        None => ENOENT.to_errno(),
+        Some(None) => ENODATA.to_errno(),
+        Some(Some((id, shown))) => {
+            // SAFETY: The caller's promise.
+            unsafe {
+                cpu.write(id.as_u32());
+                number.write(shown);
+            }
+            0
+        }
+    }
+}
+
+/// # Safety
+///
+/// Called by the hook: `data` is the `T` of the registration, nobody else uses `mask`.
+unsafe extern "C" fn cpus<T: ProcviewHook>(
+    mask: *mut bindings::cpumask,
+    data: *mut c_void,
+) -> bool {
+    // SAFETY: The caller's promise, for the time of this call.
+    let (this, mask) = unsafe { (&*data.cast::<T>(), Cpumask::from_raw_mut(mask)) };
+    this.cpus(mask).is_some()
+}
+
+/// # Safety
+///
+/// Called by the hook: `data` is the `T` of the registration, nobody else uses `info`, whose memory
+/// is in units of `mem_unit` bytes.
+unsafe extern "C" fn sysinfo<T: ProcviewHook>(info: *mut bindings::sysinfo, data: *mut c_void) {
+    // SAFETY: The caller's promise, for the time of this call.
+    let (this, info) = unsafe { (&*data.cast::<T>(), &mut *info) };
+    let Some(view) = this.sysinfo() else {
+        return;
+    };
+    let unit = usize::try_from(info.mem_unit).unwrap_or(1).max(1);
+    let memory = |pages: usize| pages.saturating_mul(kernel::page::PAGE_SIZE) / unit;
+    info.uptime = i64::try_from(view.uptime).unwrap_or(i64::MAX) as _;
+    for (load, view) in info.loads.iter_mut().zip(view.loads) {
+        *load = view as _;
+    }
+    info.totalram = memory(view.total);
+    info.freeram = memory(view.free);
+    info.sharedram = memory(view.shared);
+    info.bufferram = memory(view.buffers);
+    info.totalswap = memory(view.swap_total);
+    info.freeswap = memory(view.swap_free);
+    info.procs = u16::try_from(view.threads).unwrap_or(u16::MAX);
+    info.totalhigh = 0;
+    info.freehigh = 0;
+}
+
+/// # Safety
+///
+/// Called by the hook: `data` is the `T` of the registration.
+unsafe extern "C" fn boottime<T: ProcviewHook>(data: *mut c_void) -> u64 {
+    // SAFETY: The caller's promise, for the time of this call.
+    let this = unsafe { &*data.cast::<T>() };
+    this.start()
+}
