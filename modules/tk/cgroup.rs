@@ -327,8 +327,7 @@ impl Controlled<IoController> {
             data: *mut c_void,
         ) {
             // SAFETY: The caller's promise.
-            let (disk, io, with) =
-                unsafe { (Disk::from_raw(disk), &*io, &mut *data.cast::<F>()) };
+            let (disk, io, with) = unsafe { (Disk::from_raw(disk), &*io, &mut *data.cast::<F>()) };
             with(disk, &Io::from(io));
         }
 
@@ -338,9 +337,7 @@ impl Controlled<IoController> {
             *mut c_void,
         );
 
-        fn callback<F: FnMut(&Disk, &Io)>(
-            _: &F,
-        ) -> EachDisk {
+        fn callback<F: FnMut(&Disk, &Io)>(_: &F) -> EachDisk {
             call::<F>
         }
 

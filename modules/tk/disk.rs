@@ -27,13 +27,18 @@ impl Disk {
     /// Its major and minor number.
     pub(crate) fn number(&self) -> (u32, u32) {
         // SAFETY: The disk is valid; the numbers don't change while it is registered.
-        unsafe { ((*self.as_ptr()).major as u32, (*self.as_ptr()).first_minor as u32) }
+        unsafe {
+            (
+                (*self.as_ptr()).major as u32,
+                (*self.as_ptr()).first_minor as u32,
+            )
+        }
     }
 
     /// Its name, such as `vda`.
     pub(crate) fn name(&self) -> &[u8] {
         // SAFETY: The disk is valid; its name doesn't change while it is registered.
-        let name = unsafe { &*(&raw const (*self.as_ptr()).disk_name) };
+        let name = unsafe { &(*self.as_ptr()).disk_name };
         let len = name.iter().position(|&byte| byte == 0);
         &name[..len.unwrap_or(name.len())]
     }

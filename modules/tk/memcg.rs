@@ -170,9 +170,7 @@ impl MemCgroup {
             Item::Dirty => (bindings::node_stat_item_NR_FILE_DIRTY, 1),
             Item::Writeback => (bindings::node_stat_item_NR_WRITEBACK, 1),
             Item::Shmem => (bindings::node_stat_item_NR_SHMEM, 1),
-            Item::SlabReclaimable => {
-                (bindings::node_stat_item_NR_SLAB_RECLAIMABLE_B, PAGE_SIZE)
-            }
+            Item::SlabReclaimable => (bindings::node_stat_item_NR_SLAB_RECLAIMABLE_B, PAGE_SIZE),
             Item::SlabUnreclaimable => {
                 (bindings::node_stat_item_NR_SLAB_UNRECLAIMABLE_B, PAGE_SIZE)
             }

@@ -14,6 +14,8 @@ mod gate;
 mod holder;
 #[cfg(CONFIG_KUNIT)]
 mod kthread_tests;
+#[cfg(CONFIG_KUNIT)]
+mod number_tests;
 mod numbers;
 #[cfg(CONFIG_KUNIT)]
 mod percpu_tests;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/blkdev.h>
 #include <linux/cgroup.h>
 #include <linux/cgroup_namespace.h>
 #include <linux/cleanup.h>
@@ -474,6 +475,11 @@ unsigned long tk_helper_swap(unsigned long *free)
 u64 tk_helper_vmalloc_total_kb(void)
 {
 	return (unsigned long)VMALLOC_TOTAL >> 10;
+}
+
+bool tk_helper_is_partition(struct block_device *bdev)
+{
+	return bdev_is_partition(bdev);
 }
 
 u64 tk_helper_mul_div(u64 a, u64 b, u64 divisor)

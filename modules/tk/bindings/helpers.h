@@ -8,6 +8,7 @@
 
 #include <linux/types.h>
 
+struct block_device;
 struct cgroup;
 struct cgroup_subsys_state;
 struct cpumask;
@@ -108,6 +109,8 @@ bool tk_helper_time_namespace_offset(s64 *offset);
 unsigned int tk_helper_last_pid(void);
 unsigned long tk_helper_swap(unsigned long *free);
 u64 tk_helper_vmalloc_total_kb(void);
+
+bool tk_helper_is_partition(struct block_device *bdev);
 
 u64 tk_helper_mul_div(u64 a, u64 b, u64 divisor);
 

@@ -64,6 +64,8 @@ pub(crate) enum File<'a> {
     Swaps,
     /// A disk and its partitions in `/proc/diskstats`.
     Diskstats(&'a Disk),
+    /// The numbers of a disk, or of one of its partitions, in sysfs.
+    DiskStat { disk: &'a Disk, is_partition: bool },
 }
 
 /// What sysinfo(2) tells. Memory is in pages.
@@ -117,8 +119,8 @@ unsafe impl<T: ProcviewHook> RawHook<T> for Hook {
 
 /// # Safety
 ///
-/// Called by the hook: `data` is the `T` of the registration, `file` is locked, and `v` is a disk if
-/// `which` says so.
+/// Called by the hook: `data` is the `T` of the registration, `file` is locked, and `v` is a disk or a
+/// block device if `which` says so.
 unsafe extern "C" fn show<T: ProcviewHook>(
     which: bindings::tkernel_procview_file,
     file: *mut bindings::seq_file,
@@ -134,6 +136,17 @@ unsafe extern "C" fn show<T: ProcviewHook>(
         bindings::tkernel_procview_file_TKERNEL_PROCVIEW_DISKSTATS => {
             // SAFETY: A disk, by the caller's promise, which the file's iterator holds.
             File::Diskstats(unsafe { Disk::from_raw(v.cast()) })
+        }
+        bindings::tkernel_procview_file_TKERNEL_PROCVIEW_BDEV_STAT => {
+            // SAFETY: A block device, by the caller's promise, whose file is being read. It belongs
+            // to a disk.
+            let (disk, is_partition) = unsafe {
+                (
+                    Disk::from_raw((*v.cast::<bindings::block_device>()).bd_disk),
+                    bindings::tk_helper_is_partition(v.cast()),
+                )
+            };
+            File::DiskStat { disk, is_partition }
         }
         _ => return false,
     };
@@ -203,9 +216,9 @@ unsafe extern "C" fn sysinfo<T: ProcviewHook>(info: *mut bindings::sysinfo, data
     };
     let unit = usize::try_from(info.mem_unit).unwrap_or(1).max(1);
     let memory = |pages: usize| pages.saturating_mul(kernel::page::PAGE_SIZE) / unit;
-    info.uptime = i64::try_from(view.uptime).unwrap_or(i64::MAX) as _;
+    info.uptime = isize::try_from(view.uptime).unwrap_or(isize::MAX);
     for (load, view) in info.loads.iter_mut().zip(view.loads) {
-        *load = view as _;
+        *load = usize::try_from(view).unwrap_or(usize::MAX);
     }
     info.totalram = memory(view.total);
     info.freeram = memory(view.free);

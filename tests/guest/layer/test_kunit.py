@@ -12,6 +12,10 @@ CASES = [
     "a_thread_may_end_before_it_is_told_to",
     "a_thread_that_ends_while_it_is_dropped_is_dropped_once",
     "a_thread_that_never_ran_leaks_nothing",
+    # number
+    "a_share_is_exact_beyond_64_bits",
+    "a_share_is_all_if_there_is_nothing_to_share_by",
+    "numbers_have_all_their_digits",
     # percpu
     "a_new_counter_is_zero",
     "each_cpu_has_a_number_of_its_own",
