@@ -11,7 +11,8 @@ use super::{
         UNSET, //
     },
     isolation::Isolation,
-    meminfo, stat,
+    meminfo,
+    stat,
     tk::{
         capability::{
             capable,
@@ -149,13 +150,7 @@ fn show_setting(
 
 /// Sets it for the cgroup and those below. Only who may set the machine's limits may: in a
 /// container it is refused, whoever the files belong to.
-fn set(
-    isolation: &Isolation,
-    cgroup: &Cgroup,
-    setting: Setting,
-    value: u64,
-    max: i32,
-) -> Result {
+fn set(isolation: &Isolation, cgroup: &Cgroup, setting: Setting, value: u64, max: i32) -> Result {
     let value = i32::try_from(value)
         .ok()
         .filter(|value| (UNSET + 1..=max).contains(value))

@@ -189,9 +189,7 @@ impl Groups {
 
     /// Sets it for a cgroup and those below that have nothing set. May sleep.
     pub(crate) fn set(&self, cgroup: &Cgroup, setting: Setting, value: i32) -> Result {
-        setting
-            .of(&*self.get_or_add(cgroup)?)
-            .store(value, Relaxed);
+        setting.of(&*self.get_or_add(cgroup)?).store(value, Relaxed);
         self.settings.add(1, Relaxed);
         Ok(())
     }
@@ -221,7 +219,10 @@ impl Groups {
         }
         groups.retain(|group| {
             let tasks = group.tasks();
-            !group.load.lock().sample((tasks.running + tasks.blocked) as u64)
+            !group
+                .load
+                .lock()
+                .sample((tasks.running + tasks.blocked) as u64)
         });
         // Those are done with; who asked meanwhile has put them in once more.
         let mut watched = self.watched.lock();

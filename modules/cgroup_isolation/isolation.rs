@@ -49,7 +49,7 @@ pub(crate) struct Isolation {
 
 impl Isolation {
     pub(crate) fn new() -> Result<impl PinInit<Self, Error>> {
-        let timer = Timer::new()?;
+        let timer = Timer::new(c"cgroup_isolation")?;
         Ok(try_pin_init!(Self {
             settings: Settings::new(),
             groups <- Groups::new(),
@@ -88,6 +88,9 @@ impl ProcviewHook for Isolation {
             File::Uptime => files::uptime(&view, text).ok()?,
             File::Swaps => files::swaps(&view, text)?,
             File::Diskstats(disk) => diskstats::show(&view, disk, text)?,
+            File::DiskStat { disk, is_partition } => {
+                diskstats::show_numbers(&view, disk, is_partition, text)?;
+            }
         }
         Some(())
     }
@@ -117,7 +120,7 @@ impl ProcviewHook for Isolation {
 
     fn start(&self) -> u64 {
         // In a time namespace the kernel itself has moved it, by a negative start.
-        View::of_reader(self).map_or(0, |view| u64::try_from(view.start()).unwrap_or(0))
+        View::of_reader(self).map_or(0, |view| u64::try_from(view.boot()).unwrap_or(0))
     }
 }
 

@@ -66,6 +66,9 @@ pub(crate) const ONE: u64 = 1 << 11;
 /// What is left of an average after a period, in parts of [`ONE`]: for 1, 5 and 15 minutes.
 const DECAY: [u64; 3] = [1884, 2014, 2037];
 
+/// Over how many seconds each is an average.
+const SPANS: [u64; 3] = [60, 300, 900];
+
 /// Load averages.
 pub(crate) struct Load {
     averages: [u64; 3],
@@ -81,12 +84,14 @@ impl Load {
         }
     }
 
-    /// The averages, in parts of [`ONE`], and whether sampling has to begin: they then are what
-    /// `active` says, which is better than to begin with 0.
-    pub(crate) fn read(&mut self, active: impl FnOnce() -> u64) -> ([u64; 3], bool) {
+    /// The averages, in parts of [`ONE`], and whether sampling has to begin. They then are what
+    /// `used` says, the CPU time of the container and its age: those who used CPUs were active.
+    pub(crate) fn read(&mut self, used: impl FnOnce() -> (u64, u64)) -> ([u64; 3], bool) {
         let begins = self.unread.replace(0).is_none();
         if begins {
-            self.averages = [active() * ONE; 3];
+            let (time, age) = used();
+            self.averages =
+                SPANS.map(|span| time / 1000 * ONE / (age.max(span * 1_000_000_000) / 1000));
         }
         (self.averages, begins)
     }
@@ -126,13 +131,21 @@ mod tests {
     #[test]
     fn goes_to_what_is_active() {
         let mut load = Load::new();
-        assert_eq!(load.read(|| 0), ([0; 3], true));
+        assert_eq!(load.read(|| (0, 0)), ([0; 3], true));
         for _ in 0..PATIENCE {
             assert!(load.sample(2));
         }
         assert_eq!(load.averages[0], 2 * ONE);
         assert!(load.averages[2] > ONE && load.averages[2] < 2 * ONE);
         assert!(!load.sample(2));
-        assert!(load.read(|| 1).1);
+        assert!(load.read(|| (0, 0)).1);
+    }
+
+    #[test]
+    fn begins_with_what_was_used() {
+        const MINUTE: u64 = 60_000_000_000;
+        let begin = |time, age| Load::new().read(|| (time, age)).0;
+        assert_eq!(begin(120 * MINUTE, 60 * MINUTE), [2 * ONE; 3]);
+        assert_eq!(begin(MINUTE, MINUTE), [ONE, ONE / 5, ONE / 15]);
     }
 }

@@ -83,15 +83,9 @@ pub(crate) fn show(memcg: &MemCgroup, text: &mut Text<'_>) {
     line(b"Bounce:         ", 0);
     line(b"WritebackTmp:   ", 0);
     // As of a machine of that size with the default of vm.overcommit_ratio.
-    line(
-        b"CommitLimit:    ",
-        memory.total / 2 + memory.swap_total,
-    );
+    line(b"CommitLimit:    ", memory.total / 2 + memory.swap_total);
     // What is in use of what was promised; the promises aren't counted for cgroups.
-    line(
-        b"Committed_AS:   ",
-        anon + shmem + memcg.swap_usage(),
-    );
+    line(b"Committed_AS:   ", anon + shmem + memcg.swap_usage());
     kb(text, b"VmallocTotal:   ", machine::vmalloc_total());
 
     let mut line = |name: &[u8], pages: usize| kb(text, name, pages_to_kb(pages));

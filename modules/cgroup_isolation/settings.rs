@@ -44,6 +44,7 @@ pub(crate) struct Settings {
     stats_isolated: Atomic<i32>,
     cpu_quota_aware: Atomic<i32>,
     show_real_numbers: Atomic<i32>,
+    moves_boot: Atomic<i32>,
 }
 
 impl Settings {
@@ -52,6 +53,7 @@ impl Settings {
             stats_isolated: Atomic::new(1),
             cpu_quota_aware: Atomic::new(1),
             show_real_numbers: Atomic::new(0),
+            moves_boot: Atomic::new(1),
         }
     }
 
@@ -73,6 +75,12 @@ impl Settings {
     /// Whether CPUs keep the numbers that they have on the machine.
     pub(crate) fn shows_real_numbers(&self) -> bool {
         self.show_real_numbers.load(Relaxed) != 0
+    }
+
+    /// Whether a container has been booted when it began, so that `btime`, and what is counted from
+    /// then, such as the start of a process, is its own.
+    pub(crate) fn moves_boot(&self) -> bool {
+        self.moves_boot.load(Relaxed) != 0
     }
 }
 
@@ -97,6 +105,12 @@ impl Sysctls for Isolation {
             0..=1,
             |isolation| isolation.settings().show_real_numbers.load(Relaxed),
             |isolation, value| store(&isolation.settings().show_real_numbers, value),
+        ),
+        File::int(
+            c"container_btime_isolated",
+            0..=1,
+            |isolation| isolation.settings().moves_boot.load(Relaxed),
+            |isolation, value| store(&isolation.settings().moves_boot, value),
         ),
     ];
 }

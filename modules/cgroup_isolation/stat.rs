@@ -37,11 +37,10 @@ pub(crate) fn show(view: &View<'_>, text: &mut Text<'_>) -> Result {
     zeros(text, machine::interrupts() as usize);
 
     let tasks = view.group().tasks();
-    let booted_at = machine::booted_at().saturating_add_signed(view.start());
+    let booted_at = machine::booted_at().saturating_add_signed(view.boot());
     text.put(b"\nctxt ").number(tasks.switches);
     text.put(b"\nbtime ").number(booted_at / 1_000_000_000);
-    text.put(b"\nprocesses ")
-        .number(machine::last_pid().into());
+    text.put(b"\nprocesses ").number(machine::last_pid().into());
     // At least current runs.
     text.put(b"\nprocs_running ")
         .number(tasks.running.max(1) as u64);

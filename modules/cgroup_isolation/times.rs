@@ -62,8 +62,8 @@ impl CpuTimes {
         add(&mut self.raw, more);
         let ticks = self.raw.user + self.raw.system;
         let busy_user = self.user + self.nice;
-        let user = share(self.raw.exec, self.raw.user, ticks)
-            .clamp(busy_user, busy_user + more.exec);
+        let user =
+            share(self.raw.exec, self.raw.user, ticks).clamp(busy_user, busy_user + more.exec);
         let nice = share(user, self.raw.nice, self.raw.user)
             .clamp(self.nice, self.nice + (user - busy_user));
         self.nice = nice;

@@ -102,7 +102,17 @@ impl<'a> View<'a> {
         self.start
     }
 
-    /// How long ago that was, in nanoseconds.
+    /// When the container was booted, if anybody asks: nanoseconds since the machine was. 0 if
+    /// that is not to be told apart.
+    pub(crate) fn boot(&self) -> i64 {
+        if self.isolation.settings().moves_boot() {
+            self.start
+        } else {
+            self.start.min(0)
+        }
+    }
+
+    /// How long ago its time began, in nanoseconds.
     pub(crate) fn uptime(&self) -> u64 {
         machine::boot_time().saturating_add_signed(self.start.saturating_neg())
     }
@@ -128,9 +138,8 @@ impl<'a> View<'a> {
     /// Its load averages, in parts of [`super::load::ONE`]. From now on they are kept. May sleep.
     pub(crate) fn load(&self) -> [u64; 3] {
         let (averages, begins) = self.group.load.lock().read(|| {
-            let tasks = self.group.tasks();
-            // But for current, which runs only to ask.
-            (tasks.running + tasks.blocked).saturating_sub(1) as u64
+            self.cgroup().flush_cpu_time();
+            (self.cgroup().cpu_time(None).exec, self.uptime())
         });
         // Without memory for it the averages stay as they are; the next reader tries again.
         if begins && self.isolation.watch(&self.group).is_err() {
