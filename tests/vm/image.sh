@@ -19,8 +19,11 @@ tree_setup='
 	echo "set debuginfod enabled off" >>"$1/etc/gdb/gdbinit"
 	mkdir "$1/tk" "$1/results" "$1/usr/share/tkernel-rs" "$1/usr/lib/modules"'
 
+# Installing Java fails where manual pages can't be linked to each other.
+# shellcheck disable=SC2016
 make_image() {
-	debootstrap_to "$work/root.tar" "$list" --customize-hook="$tree_setup" &&
+	debootstrap_to "$work/root.tar" "$list" --customize-hook="$tree_setup" \
+		--essential-hook='mkdir -p "$1/usr/share/man/man1"' &&
 		"$here/in-root" mke2fs -q -t ext4 -L tkernel -O ^has_journal -m 0 \
 			-E root_owner=0:0 -d "$work/root.tar" "$work/root.ext4" 8G
 }
