@@ -84,6 +84,12 @@ def pclimit_module():
 
 
 @pytest.fixture
+def cgroup_isolation_module():
+    """cgroup_isolation.ko."""
+    yield from unloaded_afterwards(Module("cgroup_isolation"))
+
+
+@pytest.fixture
 def selftest():
     """tk_selftest.ko, which takes hooks or makes files when a test asks for it."""
     yield from unloaded_afterwards(Selftest())

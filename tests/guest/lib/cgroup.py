@@ -20,6 +20,11 @@ class Cgroup:
         self.path = (parent.path if parent else ROOT) / name
         self._settings = settings
 
+    @classmethod
+    def existing(cls, path):
+        """One that somebody else has made."""
+        return cls(path.relative_to(ROOT))
+
     def __enter__(self):
         self.path.mkdir()
         for name, value in self._settings.items():
