@@ -50,7 +50,7 @@ selftests() {
 programs() {
 	in_root make -C tests/guest/src OUT="$files"
 	in_root gcc "${cflags[@]}" -g -o "$files/demo/vault" demo/vault.c
-	for program in ptrace-cost read-cost stream; do
+	for program in procview-cost ptrace-cost stream; do
 		in_root gcc "${cflags[@]}" -o "$files/bench/$program" "tests/bench/$program.c"
 	done
 	readme
