@@ -33,7 +33,7 @@ guest() {
 
 export VM_TIMEOUT=${VM_TIMEOUT:-3000} VM_MEM=${VM_MEM:-2048}
 echo "== in the guest ($flavour kernel)"
-guest main -- -m "not storm" --ignore=pclimit
+guest main -- -m "not storm" --ignore=pclimit --ignore=containers
 
 # In time that this machine's load doesn't change; a kernel with checkers takes
 # too much of that.
@@ -41,10 +41,18 @@ deterministic=(--icount wait --cpus 2)
 [[ $flavour != debug ]] || deterministic=()
 # Both run on one of this machine's CPUs each.
 echo "== in two guests, loading and unloading without pause, and pclimit"
-guest storm --one-thread -- -m storm --ignore=pclimit >"$results/storm.log" 2>&1 &
+guest storm --one-thread -- -m storm --ignore=pclimit --ignore=containers >"$results/storm.log" 2>&1 &
 guest pclimit "${deterministic[@]}" -- pclimit
 wait
 cat "$results/storm.log"
+results_of=("$results"/{main,storm,pclimit}/junit.xml)
+
+# cgroup_isolation isn't finished: see docs/building.md.
+if [[ -n ${TK_CONTAINERS:-} ]]; then
+	echo "== in the guest, in containers"
+	guest containers --cpus 4 -- containers
+	results_of+=("$results/containers/junit.xml")
+fi
 
 build/in-root python3 tests/summary.py "$results/host.tap" \
-	"$results"/{main,storm,pclimit}/junit.xml
+	"${results_of[@]}"
