@@ -216,6 +216,7 @@ impl Group {
         Limit {
             max,
             start,
+            late: start,
             stop: start - start / 64,
         }
     }

@@ -83,11 +83,8 @@ const BITE: usize = 128;
 /// Pages that are freed at a time where nobody waits for the result.
 pub(crate) const CHUNK: usize = 512;
 
-/// How often usage is looked at while what is being written may lift it above the limit.
-const TRIM_DIRTY: Delta = Delta::from_millis(4);
-
-/// How long after reclaim began usage is brought down to where it stops.
-const TRIM: Delta = Delta::from_millis(100);
+/// How often the worker looks while what is being written may lift usage above the limit.
+const TRIM: Delta = Delta::from_millis(4);
 
 /// How long `kpclimitd` rests when there was nothing to free.
 const THREAD_REST: Delta = Delta::from_millis(20);
@@ -117,8 +114,6 @@ pub(crate) struct Limiter {
     trim: Arc<Timer>,
     /// Whether that was asked to begin at once, and hasn't.
     is_hastened: Atomic<bool>,
-    /// How many looks there had been when the worker came by.
-    seen_checks: Atomic<u64>,
     stats: Stats,
 }
 
@@ -136,6 +131,11 @@ struct Watch {
 impl Watch {
     fn is_over(&self) -> bool {
         self.usage > self.limit.start
+    }
+
+    /// Whether the worker doesn't come in time.
+    fn is_late(&self) -> bool {
+        self.usage > self.limit.late
     }
 
     fn is_enough(&self) -> bool {
@@ -159,7 +159,7 @@ impl Watch {
 
     /// Whether usage may get above the limit with nothing inserted, as dirty pages are written.
     fn may_rise(&self) -> bool {
-        self.soon > 0 && self.usage + self.soon > self.limit.start
+        self.soon > 0 && self.usage + self.soon > self.limit.max
     }
 
     fn excess(&self) -> usize {
@@ -199,7 +199,6 @@ impl Limiter {
             room <- WaitQueue::new(),
             trim,
             is_hastened: Atomic::new(false),
-            seen_checks: Atomic::new(0),
             stats: Stats::default(),
         }? Error))
     }
@@ -318,7 +317,7 @@ impl Limiter {
                 // Far from the limit a CPU may insert much before it looks again; all CPUs together
                 // no more than a part of what is left.
                 if watch.may_rise() {
-                    self.trim.run_in(TRIM_DIRTY);
+                    self.trim.run_in(TRIM);
                 }
                 let left = watch.limit.start.saturating_sub(watch.usage + watch.soon);
                 (left / (8 * memory::online_cpus().max(1))).clamp(MIN_BATCH, MAX_BATCH)
@@ -340,8 +339,7 @@ impl Limiter {
         if watch.is_over() {
             self.stats.over_limit.count();
             if !self.reclaiming.xchg(true, Relaxed) {
-                self.trim
-                    .run_in(if watch.soon > 0 { TRIM_DIRTY } else { TRIM });
+                self.hasten();
             }
         } else if self.reclaiming.load(Relaxed) && watch.is_enough() {
             self.reclaiming.store(false, Relaxed);
@@ -375,13 +373,15 @@ impl Limiter {
             self.hasten();
         } else if self.pool.is_crowded() {
             self.hasten();
-        } else if !watch.settings.wants_thread() {
+        } else if !watch.settings.wants_thread() && watch.is_late() {
             stall += self.pay(growth, inserted, watch);
         }
         if watch.has_to_wait() {
             stall += self.wait_for_room();
         }
-        self.stats.stalls.record(stall);
+        if !stall.is_zero() {
+            self.stats.stalls.record(stall);
+        }
     }
 
     /// Frees what was inserted. Returns how long that took.
@@ -574,26 +574,19 @@ fn signed(pages: usize) -> i64 {
 
 impl Work for Limiter {
     fn run(&self) {
-        let is_hastened = self.is_hastened.xchg(false, Relaxed);
+        self.is_hastened.store(false, Relaxed);
         let Some(watch) = self.watch() else {
             return;
         };
         if watch.settings.wants_thread() {
             return;
         }
-        let checks = self.stats.checks.get();
-        let somebody_inserts = self.seen_checks.xchg(checks, Relaxed) != checks;
         let mut is_done = !watch.is_over() && !self.reclaiming.load(Relaxed);
-        if !is_done && !is_hastened && somebody_inserts && watch.soon == 0 && !watch.has_to_wait() {
-            // Who inserts brings it down, in small coin.
-            self.trim.run_in(TRIM);
-            return;
-        }
         if !is_done {
             is_done = self.shrink(Reclaimer::Worker, || !self.is_retired());
         }
         if !is_done || watch.may_rise() {
-            self.trim.run_in(TRIM_DIRTY);
+            self.trim.run_in(TRIM);
         }
     }
 }

@@ -128,7 +128,7 @@ impl Settings {
     }
 }
 
-/// Three numbers of pages.
+/// Numbers of pages.
 #[derive(Clone, Copy)]
 pub(crate) struct Limit {
     /// The limit.
@@ -136,6 +136,8 @@ pub(crate) struct Limit {
     /// Above this reclaim starts, a little below the limit: those who are on the way then may still
     /// get there.
     pub(crate) start: usize,
+    /// Above this those who insert begin to pay.
+    pub(crate) late: usize,
     /// There it stops.
     pub(crate) stop: usize,
 }
@@ -145,7 +147,8 @@ impl Limit {
     pub(crate) fn new(max: usize, margin: usize) -> Self {
         Self {
             max,
-            start: max.saturating_sub(margin / 4),
+            start: max.saturating_sub(margin / 8),
+            late: max.saturating_sub(margin / 16),
             stop: max.saturating_sub(margin),
         }
     }

@@ -103,7 +103,7 @@ def test_loads_and_unloads_all_the_time_during_a_stream(pclimit_module, load):
             # At times just long enough for the others to meet the limit.
             time.sleep(0.002 * (number % 10))
             stats = limit.stats()
-            reclaimed += stats["reclaim_insert"] + stats["reclaim_kpclimitd"]
+            reclaimed += sum(stats[f"reclaim_{who}"] for who in ("insert", "worker", "kpclimitd"))
             assert pclimit_module.remove() == 0
             assert not limit.left()
     os.close(file)
