@@ -34,6 +34,7 @@ use tk::{
     cgroup_files,
     delayed_work::DelayedWork,
     hooks::pagecache,
+    memcg,
     proc_file,
     sysctl, //
 };
@@ -63,6 +64,11 @@ struct PcLimit {
 impl kernel::InPlaceModule for PcLimit {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
+            if memcg::are_disabled() {
+                // The kernel's reclaim of files walks through them, and would find nothing.
+                pr_err!("needs the memory controller, which cgroup_disable=memory turns off\n");
+                return Err(EOPNOTSUPP);
+            }
             let limiter = Arc::pin_init(Limiter::new()?, GFP_KERNEL)?;
             let trim = DelayedWork::new(limiter.timer(), limiter.clone())?;
             let hook = KBox::pin_init(pagecache::Registration::new(limiter.clone()), GFP_KERNEL)?;

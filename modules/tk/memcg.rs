@@ -41,6 +41,12 @@ unsafe impl AlwaysRefCounted for MemCgroup {
     }
 }
 
+/// Whether there are none on this machine, as with `cgroup_disable=memory`.
+pub(crate) fn are_disabled() -> bool {
+    // SAFETY: No requirements.
+    unsafe { bindings::tk_helper_memcg_disabled() }
+}
+
 impl MemCgroup {
     /// What counts as no limit: as many pages as have bytes that fit into a `long`.
     const UNLIMITED: usize = isize::MAX as usize / PAGE_SIZE;

@@ -278,6 +278,11 @@ unsigned long tk_helper_node_file_pages(int nid)
 	return max(pages, 0);
 }
 
+bool tk_helper_memcg_disabled(void)
+{
+	return mem_cgroup_disabled();
+}
+
 void tk_helper_memcg_get(struct mem_cgroup *memcg)
 {
 	css_get(&memcg->css);

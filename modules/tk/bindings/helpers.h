@@ -73,6 +73,7 @@ int tk_helper_next_possible_node(int nid);
 int tk_helper_next_memory_node(int nid);
 unsigned long tk_helper_node_file_pages(int nid);
 
+bool tk_helper_memcg_disabled(void);
 void tk_helper_memcg_get(struct mem_cgroup *memcg);
 void tk_helper_memcg_put(struct mem_cgroup *memcg);
 struct mem_cgroup *tk_helper_memcg_parent(struct mem_cgroup *memcg);
