@@ -83,7 +83,8 @@ const BITE: usize = 128;
 /// Pages that are freed at a time where nobody waits for the result.
 pub(crate) const CHUNK: usize = 512;
 
-/// How often the worker looks while what is being written may lift usage above the limit.
+/// How often the worker looks while what is being written may lift usage above the limit, or there was
+/// nothing to free.
 const TRIM: Delta = Delta::from_millis(4);
 
 /// How long `kpclimitd` rests when there was nothing to free.
@@ -99,7 +100,7 @@ pub(crate) struct Limiter {
     retired: Atomic<bool>,
     /// Pages that each CPU may insert before it looks at the machine's counters.
     budget: PerCpuCounter,
-    /// From when usage was found above the limit until it is found low enough.
+    /// From when usage was found where reclaim begins until it is found low enough.
     reclaiming: Atomic<bool>,
     pool: Pool,
     #[pin]
@@ -110,7 +111,7 @@ pub(crate) struct Limiter {
     /// Where those wait who insert, for the worker or `kpclimitd` to make room.
     #[pin]
     room: WaitQueue,
-    /// Asks for the work that brings usage down where nobody inserts, or too many.
+    /// Asks for the work that brings usage down in synchronous mode.
     trim: Arc<Timer>,
     /// Whether that was asked to begin at once, and hasn't.
     is_hastened: Atomic<bool>,

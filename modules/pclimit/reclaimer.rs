@@ -158,7 +158,7 @@ impl NodeReclaimer {
         outcome
     }
 
-    /// The same, but beside somebody who has been at it for so long that he must be waiting for a
+    /// The same, but beside somebody who has been at it for so long that most likely he waits for a
     /// CPU. There may be one who does this at a time.
     pub(crate) fn reclaim_beside(
         &self,

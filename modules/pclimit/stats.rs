@@ -77,7 +77,7 @@ pub(crate) enum Reclaimer {
     Kswapd,
     /// A task that changes a setting.
     Setting,
-    /// A worker of the kernel, where nobody inserts.
+    /// The worker.
     Worker,
 }
 
@@ -86,7 +86,7 @@ pub(crate) enum Reclaimer {
 pub(crate) struct Stats {
     /// Looks at the machine's counters, one for many insertions.
     pub(crate) checks: Counter,
-    /// Those that found the cache above the limit.
+    /// Those that found usage where reclaim begins, or above.
     pub(crate) over_limit: Counter,
     /// Calls of the kernel's reclaim, by who made them.
     calls: [Counter; 5],
@@ -97,7 +97,7 @@ pub(crate) struct Stats {
     pub(crate) reclaim: Times,
     /// What insertions were held up.
     pub(crate) stalls: Times,
-    /// Waits for another task that reclaims on the same node.
+    /// Waits for room that others make.
     pub(crate) busy_waits: Times,
     /// Waits for dirty pages to be written.
     pub(crate) dirty_waits: Times,
@@ -109,7 +109,7 @@ pub(crate) struct Stats {
     pub(crate) skipped_killed: Counter,
     /// There was nothing to reclaim a moment ago.
     pub(crate) skipped_exhausted: Counter,
-    /// Reclaim found nothing more that it may take.
+    /// Reclaim found nothing more that it may take, or only what the disk is at.
     pub(crate) failures: Counter,
     /// `kpclimitd` was woken.
     pub(crate) wakeups: Counter,
