@@ -216,7 +216,6 @@ impl Group {
         Limit {
             max,
             start,
-            late: start,
             stop: start - start / 64,
         }
     }
@@ -274,7 +273,7 @@ impl Group {
             stats.skipped_killed.count();
             return;
         }
-        if self.pool.is_exhausted() && !(serious && growth.gfp.is_for_write()) {
+        if !(serious && growth.gfp.is_for_write()) && self.pool.is_exhausted_for(inserted) {
             stats.skipped_exhausted.count();
             return;
         }

@@ -87,7 +87,7 @@ pub(crate) const CHUNK: usize = 512;
 /// nothing to free.
 const TRIM: Delta = Delta::from_millis(4);
 
-/// How long `kpclimitd` rests when there was nothing to free.
+/// How long `kpclimitd` rests when there was nothing to free, unless it is needed before.
 const THREAD_REST: Delta = Delta::from_millis(20);
 
 /// The limit of the machine.
@@ -134,9 +134,9 @@ impl Watch {
         self.usage > self.limit.start
     }
 
-    /// Whether the worker doesn't come in time.
+    /// Whether the worker doesn't come in time, so that those who insert begin to pay.
     fn is_late(&self) -> bool {
-        self.usage > self.limit.late
+        self.usage > self.limit.start.midpoint(self.limit.max)
     }
 
     fn is_enough(&self) -> bool {
@@ -360,7 +360,7 @@ impl Limiter {
             return;
         }
         let held_by_disk = watch.settings.counts_dirty() && watch.is_serious();
-        if self.pool.is_exhausted() && !held_by_disk {
+        if !held_by_disk && self.pool.is_exhausted_for(inserted) {
             self.stats.skipped_exhausted.count();
             return;
         }
@@ -369,6 +369,9 @@ impl Limiter {
             let order = watch.order(MAX_PAYMENT, MAX_PAYMENT * 4, growth.gfp);
             let is_over = || !self.is_retired() && self.is_over();
             stall += self.pool.hold(&self.stats, growth, &order, is_over);
+        }
+        if !stall.is_zero() {
+            // The disk's speed is what counts.
         } else if watch.has_to_wait() {
             self.pool.is_a_crowd();
             self.hasten();
@@ -521,9 +524,6 @@ impl PagecacheHook for Limiter {
         let Some(watch) = watch else {
             return;
         };
-        if watch.settings.wants_thread() {
-            self.wake_thread();
-        }
         if !watch.settings.wants_thread() || watch.has_to_wait() {
             self.make_room(&growth, inserted, &watch);
         }
@@ -562,7 +562,9 @@ impl Main for Limiter {
                 .work
                 .wait_in_thread(stop, None, || self.is_work_for_thread());
             if !self.shrink(Reclaimer::Thread, || !stop.should_stop()) {
-                let _ = self.work.wait_in_thread(stop, Some(THREAD_REST), || false);
+                let _ = self
+                    .work
+                    .wait_in_thread(stop, Some(THREAD_REST), || !self.pool.is_exhausted());
             }
         }
     }

@@ -48,7 +48,10 @@ const DISK_STEP: Delta = Delta::from_millis(10);
 /// How long nobody tries again after there was nothing to free.
 const EXHAUSTED: Delta = Delta::from_millis(10);
 
-/// The same, if the disk is at it.
+/// Unless so many pages were inserted meanwhile: those can be freed, whatever was there before.
+const NEWS: i64 = 1024;
+
+/// How long nobody tries again, if the disk is at it.
 const DISK_REST: Delta = Delta::from_millis(3);
 
 /// How long the worker reclaims for all after more than one wanted to.
@@ -73,6 +76,8 @@ pub(crate) struct Pool {
     owed: Atomic<i64>,
     /// No earlier than this, counted from `since` in nanoseconds, is reclaim tried again.
     exhausted_until: Atomic<i64>,
+    /// Pages that may be inserted until then before it is tried again all the same.
+    news: Atomic<i64>,
     /// Until then more than one want to reclaim.
     crowded_until: Atomic<i64>,
     since: Instant<Monotonic>,
@@ -91,6 +96,7 @@ impl Pool {
             root,
             owed: Atomic::new(0),
             exhausted_until: Atomic::new(0),
+            news: Atomic::new(0),
             crowded_until: Atomic::new(0),
             since: Instant::now(),
         })
@@ -129,6 +135,19 @@ impl Pool {
     /// Whether there was nothing to free a moment ago.
     pub(crate) fn is_exhausted(&self) -> bool {
         self.is_before(&self.exhausted_until)
+    }
+
+    /// The same, for who inserts so many pages.
+    pub(crate) fn is_exhausted_for(&self, inserted: usize) -> bool {
+        if !self.is_exhausted() {
+            return false;
+        }
+        let inserted = inserted as i64;
+        if self.news.fetch_sub(inserted, Relaxed) > inserted {
+            return true;
+        }
+        self.exhausted_until.store(0, Relaxed);
+        false
     }
 
     /// Whether more than one wanted to reclaim a moment ago.
@@ -210,13 +229,14 @@ impl Pool {
                 let time = end - start;
                 stats.reclaim.record(time);
                 let rest = match exhausted {
-                    None => Delta::ZERO,
-                    Some(Reason::Disk) => DISK_REST,
-                    Some(Reason::Nothing) => EXHAUSTED,
+                    None => None,
+                    Some(Reason::Disk) => Some((DISK_REST, i64::MAX)),
+                    Some(Reason::Nothing) => Some((EXHAUSTED, NEWS)),
                 };
-                if !rest.is_zero() {
+                if let Some((rest, news)) = rest {
                     stats.failures.count();
                     let until = end - self.since + rest;
+                    self.news.store(news, Relaxed);
                     self.exhausted_until.store(until.as_nanos(), Relaxed);
                 }
                 Some((result, time))

@@ -136,8 +136,6 @@ pub(crate) struct Limit {
     /// Above this reclaim starts, a little below the limit: those who are on the way then may still
     /// get there.
     pub(crate) start: usize,
-    /// Above this those who insert begin to pay.
-    pub(crate) late: usize,
     /// There it stops.
     pub(crate) stop: usize,
 }
@@ -148,7 +146,6 @@ impl Limit {
         Self {
             max,
             start: max.saturating_sub(margin / 8),
-            late: max.saturating_sub(margin / 16),
             stop: max.saturating_sub(margin),
         }
     }
