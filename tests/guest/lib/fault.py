@@ -8,8 +8,18 @@ import pathlib
 import linux
 import pytest
 from module import loaded, path
+from pagecache import setting
 
-FAILSLAB = pathlib.Path("/sys/kernel/debug/failslab")
+DEBUG = pathlib.Path("/sys/kernel/debug")
+FAILSLAB = DEBUG / "failslab"
+KMEMLEAK = DEBUG / "kmemleak"
+
+# Of slab caches, and of whole pages, as for stacks: all that may sleep.
+SETTINGS = {
+    "failslab": {"ignore-gfp-wait": "N", "cache-filter": "N"},
+    "fail_page_alloc": {"ignore-gfp-wait": "N", "ignore-gfp-highmem": "N", "min-order": "0"},
+}
+COMMON = {"task-filter": "N", "verbose": "0"}
 
 
 @contextlib.contextmanager
@@ -17,15 +27,26 @@ def failing_allocations():
     """Allocations of this thread that may sleep can fail; /proc/thread-self/fail-nth says which."""
     if not FAILSLAB.exists():
         pytest.skip("this kernel has no CONFIG_FAILSLAB: the debug one has")
-    settings = {"task-filter": "N", "ignore-gfp-wait": "N", "verbose": "0", "cache-filter": "N"}
-    before = {name: (FAILSLAB / name).read_text().strip() for name in settings}
-    for name, value in settings.items():
-        (FAILSLAB / name).write_text(value)
-    try:
+    with contextlib.ExitStack() as stack:
+        for folder, settings in SETTINGS.items():
+            for name, value in {**settings, **COMMON}.items():
+                stack.enter_context(setting(DEBUG / folder / name, value))
         yield pathlib.Path("/proc/thread-self/fail-nth")
-    finally:
-        for name, value in before.items():
-            (FAILSLAB / name).write_text(value)
+
+
+@contextlib.contextmanager
+def no_leaks(*callers):
+    """Memory that the block allocated and nobody knows any more has none of these in its traces."""
+    if not KMEMLEAK.exists():
+        pytest.skip("this kernel has no CONFIG_DEBUG_KMEMLEAK: the debug one has")
+    KMEMLEAK.write_text("clear")
+    yield
+    # What was freed a moment ago is found in the first.
+    KMEMLEAK.write_text("scan")
+    KMEMLEAK.write_text("scan")
+    leaks = KMEMLEAK.read_text()
+    for caller in callers:
+        assert caller not in leaks, leaks
 
 
 def each_failure(call, after, limit=5000):

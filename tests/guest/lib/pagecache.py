@@ -34,6 +34,11 @@ def mib(pages):
     return round(pages / PAGES_PER_MIB, 1)
 
 
+def size(share):
+    """That many percent of the memory, in MiB."""
+    return int(mib(percent(share)))
+
+
 def vmstat():
     """The kernel's own counters."""
     return {name: int(value) for name, value in

@@ -26,7 +26,7 @@ def asynchronous(pclimit):
 
 def size(share):
     """That share of the memory, in MiB, for up to 8 files alike."""
-    return int(mib(percent(share))) // 8 * 8
+    return pagecache.size(share) // 8 * 8
 
 
 @pytest.mark.parametrize("name", streams.READS)

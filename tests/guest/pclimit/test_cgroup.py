@@ -18,7 +18,7 @@ import pytest
 import streams
 from cgroup import ROOT, Cgroup, Watch
 from module import path
-from pagecache import MIB, mglru, mib, percent, resident
+from pagecache import MIB, mglru, percent, resident
 from target import SCALE, wait_until
 
 EINVAL, EPERM = errno.EINVAL, errno.EPERM
@@ -331,7 +331,7 @@ def test_memory_low_protects_from_the_machines_limit(pclimit, place, note, low, 
     with mglru(multi), Cgroup("protected", memory_low=low) as cgroup:
         read(cgroup, 100, streams.holes(place, 100, "file"))
         limit.write("limit_ratio", 10)
-        streams.dd_reads(place, int(mib(percent(60))))
+        streams.dd_reads(place, pagecache.size(60))
         share = resident(place / "file")
     note("resident", share)
     if low:

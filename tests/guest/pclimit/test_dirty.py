@@ -12,17 +12,12 @@ import limit
 import pagecache
 import pytest
 import streams
-from pagecache import Sampler, in_files, mib, percent
+from pagecache import Sampler, in_files, percent, size
 from target import SCALE
 
 # In MiB/s of the machine's own time, which on an emulated one is slow.
 SPEED = 100
 RATIO = 10
-
-
-def size(share):
-    """That share of the memory, in MiB."""
-    return int(mib(percent(share)))
 
 
 @contextlib.contextmanager

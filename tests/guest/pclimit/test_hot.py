@@ -6,7 +6,7 @@ import limit
 import pagecache
 import pytest
 import streams
-from pagecache import mglru, mib, percent, resident
+from pagecache import mglru, percent, resident
 
 HOT_MIB = 50
 
@@ -33,7 +33,7 @@ def hot(lru, place):  # pylint: disable=unused-argument
 
 def stream(place):
     """Much more than may be cached."""
-    streams.dd_reads(place, int(mib(percent(60))))
+    streams.dd_reads(place, pagecache.size(60))
 
 
 @pytest.mark.parametrize("mode", [0, 1], ids=["sync", "async"])
@@ -57,7 +57,7 @@ def test_warm_file_goes_when_the_limit_leaves_no_room(pclimit, place, hot, note)
 
 def test_lowered_limit_takes_what_was_read_once_first(pclimit, place, hot, note):
     """All at once, by the task that writes the limit."""
-    streams.dd_reads(place, int(mib(percent(40))))
+    streams.dd_reads(place, pagecache.size(40))
     limit.write("limit_ratio", 12)
     note("resident", resident(hot))
     assert resident(hot) >= 0.95

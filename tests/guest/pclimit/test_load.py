@@ -13,19 +13,15 @@ import linux
 import pagecache
 import pytest
 import streams
-from fault import each_failing_load, each_failure, failing_allocations
+from cgroup import Cgroup
+from fault import each_failing_load, each_failure, failing_allocations, no_leaks
 from hammer import priority
 from module import path
-from pagecache import Sampler, counted, mib, percent
+from pagecache import Sampler, counted, percent, size
 from target import SCALE, helper, wait_until
 
 # A kernel with checkers takes ten times as long for each.
 ROUNDS = 100 if SCALE == 1 else 20
-
-
-def size(share):
-    """That share of the memory, in MiB."""
-    return int(mib(percent(share)))
 
 
 class Load:
@@ -224,7 +220,8 @@ def test_settings_change_all_the_time_under_load(pclimit, load):
 def test_each_failing_allocation_of_the_load_leaves_nothing(pclimit_module, kernel_log):
     """The n-th one, for n from 1 until the load works."""
     kernel_log.allow_call_traces = True
-    assert each_failing_load(pclimit_module, limit.left) > 10
+    with Cgroup("there", memory_max=1 << 26), no_leaks("pclimit", "do_init_module"):
+        assert each_failing_load(pclimit_module, limit.left) > 10
     pclimit_module.load()
     assert limit.read_all() == limit.DEFAULTS
 
@@ -250,6 +247,48 @@ def test_each_failing_allocation_of_a_write_changes_nothing(pclimit, kernel_log,
     each_failure(lambda: linux.errno_of(os.pwrite, fd, text, 0), after, limit=500)
     os.close(fd)
     assert limit.read(name) == value
+
+
+@pytest.mark.limit(300)
+@pytest.mark.parametrize("name, value", [("max_ratio", 50), ("reclaim_ratio", 7)])
+def test_each_failing_allocation_of_a_cgroup_file_changes_nothing(pclimit, kernel_log, name, value):
+    """ENOMEM and as before, or 0 and done."""
+    kernel_log.allow_call_traces = True
+    with Cgroup("limited", memory_max=1 << 26) as group:
+        file = f"memory.pagecache.{name}"
+        before = group.read(file)
+        fd = os.open(group.path / file, os.O_WRONLY)
+        text = str(value).encode()
+        written = []
+
+        def after(nth, error):
+            assert error in (0, errno.ENOMEM), nth
+            if not error:
+                written.append(nth)
+            assert group.read(file) == (str(value) if written else before), nth
+
+        each_failure(lambda: linux.errno_of(os.pwrite, fd, text, 0), after, limit=500)
+        os.close(fd)
+        assert group.number(file) == value
+
+
+@pytest.mark.limit(300)
+def test_each_failing_allocation_of_a_cgroup_leaves_nothing(pclimit, kernel_log):
+    """While it is made, in one with a limit and with its files; and it can be removed."""
+    kernel_log.allow_call_traces = True
+    with Cgroup("limited", memory_max=1 << 26) as parent, no_leaks("pclimit"):
+        parent.write("memory.pagecache.max_ratio", 50)
+        parent.delegate()
+        child = parent.path / "child"
+
+        def after(nth, error):
+            assert error in (0, errno.ENOMEM, errno.EAGAIN), nth
+            assert child.exists() == (not error), nth
+            if not error:
+                assert (child / "memory.pagecache.current").read_text() == "0\n", nth
+                child.rmdir()
+
+        assert each_failure(lambda: linux.errno_of(os.mkdir, child), after) > 10
 
 
 @pytest.mark.limit(300)

@@ -82,7 +82,7 @@ def files_fill_the_memory(place):
     """Reads as much as fits, and half of that again."""
 
     def fill():
-        streams.fio_8_reads(place, int(mib(percent(150))) // 8 * 8)
+        streams.fio_8_reads(place, pagecache.size(150) // 8 * 8)
 
     return fill
 
