@@ -18,7 +18,8 @@ import pagecache
 import pytest
 import streams
 from clock import is_deterministic, short_turns
-from pagecache import Sampler, counted, mib, percent
+from pagecache import Sampler, counted, percent, size
+from sched import waits_of
 from target import SCALE, helper
 
 TASKS = 64
@@ -31,11 +32,6 @@ PAUSE_US = "20000"
 # isn't the machine's own, other machines' work is in it.
 STALL_MS = 10 if is_deterministic() else 2000
 SHRINK_MS = 1000 if is_deterministic() else 20000
-
-
-def size(share):
-    """That share of the memory, in MiB."""
-    return int(mib(percent(share)))
 
 
 class Storm:
@@ -55,8 +51,10 @@ class Storm:
     @contextlib.contextmanager
     def running(self):
         """While the block runs, which gets a function: only what comes after its call is measured."""
-        with subprocess.Popen([helper("storm"), "600", "64", PAUSE_US, *self._words], text=True,
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        command = [helper("storm"), "600", "64", PAUSE_US, *self._words]
+        with waits_of("storm") as waits, \
+                subprocess.Popen(command, text=True, stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE) as process:
             try:
                 assert process.stdout.readline() == "ready\n"
 
@@ -71,8 +69,12 @@ class Storm:
         assert process.returncode == 0
         self.results = []
         for line in text.splitlines():
-            kind, calls, longest, wall, end = line.split()
-            self.results.append((kind, int(calls), int(longest), int(wall), int(end)))
+            kind, calls, pid, *numbers = line.split()
+            longest = 0
+            for taken, wall, end in zip(*[iter(map(int, numbers))] * 3):
+                waited = waits.between(int(pid), end - wall, end)
+                longest = max(longest, min(taken, wall - waited))
+            self.results.append((kind, int(calls), longest))
 
     def longest_ms(self, kind):
         """Of all tasks of a kind, without the time that they waited for a CPU."""

@@ -7,11 +7,11 @@
  * all run. What is read from standard input forgets what was measured before.
  * Ends after SECONDS, or with standard input, and prints a line for each process:
  *
- *	read|write CALLS LONGEST_NS LONGEST_WALL_NS AT_NS
+ *	read|write CALLS PID {LONGEST_NS WALL_NS AT_NS}...
  *
- * the number of its system calls, what the longest of them took without the time
- * that the process waited for a CPU, and with it, and when that one ended
- * (CLOCK_MONOTONIC).
+ * the number of its system calls, and of the longest four what they took without
+ * the time that the process waited for a CPU, as far as the kernel counts that,
+ * and with it, and when they ended (CLOCK_MONOTONIC).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -28,9 +28,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LONGEST 4
+
+struct call {
+	long long time, wall, at;
+};
+
 struct result {
 	volatile int started;
-	volatile long long calls, longest, longest_wall, at;
+	int pid;
+	long long calls;
+	/* The longest first. */
+	struct call longest[LONGEST];
 };
 
 static struct control {
@@ -61,6 +70,19 @@ static long long run_delay(int schedstat)
 	return delay ? atoll(delay) : 0;
 }
 
+static void keep(struct result *result, struct call call)
+{
+	int i, j;
+
+	for (i = 0; i < LONGEST && result->longest[i].time >= call.time; i++)
+		;
+	if (i == LONGEST)
+		return;
+	for (j = LONGEST - 1; j > i; j--)
+		result->longest[j] = result->longest[j - 1];
+	result->longest[i] = call;
+}
+
 static int work(int writes, const char *path, int number, int total, size_t chunk,
 		useconds_t pause, struct result *result)
 {
@@ -83,15 +105,16 @@ static int work(int writes, const char *path, int number, int total, size_t chun
 		end += first;
 	}
 	place = first;
+	result->pid = getpid();
 	result->started = 1;
 	while (!control->stop) {
-		long long delay = run_delay(schedstat), start = now(), wall, time;
+		long long delay = run_delay(schedstat), start = now(), wall;
 		ssize_t done;
 
 		if (round != control->round) {
 			round = control->round;
 			result->calls = 0;
-			result->longest = 0;
+			memset(result->longest, 0, sizeof(result->longest));
 		}
 		done = writes ? pwrite(fd, buffer, chunk, place) :
 				pread(fd, buffer, chunk, place);
@@ -100,12 +123,8 @@ static int work(int writes, const char *path, int number, int total, size_t chun
 			fprintf(stderr, "storm: %s: %s\n", path, strerror(errno));
 			return 1;
 		}
-		time = wall - (run_delay(schedstat) - delay);
-		if (time > result->longest) {
-			result->longest = time;
-			result->longest_wall = wall;
-			result->at = start + wall;
-		}
+		delay = run_delay(schedstat) - delay;
+		keep(result, (struct call){ wall - delay, wall, start + wall });
 		result->calls++;
 		place += done;
 		if (!done || place + (off_t)chunk > end)
@@ -165,8 +184,14 @@ int main(int argc, char **argv)
 
 		status |= wait(&its) < 0 || its;
 	}
-	for (i = 0; i < n; i++)
-		printf("%s %lld %lld %lld %lld\n", argv[4 + 2 * i], results[i].calls,
-		       results[i].longest, results[i].longest_wall, results[i].at);
+	for (i = 0; i < n; i++) {
+		int j;
+
+		printf("%s %lld %d", argv[4 + 2 * i], results[i].calls, results[i].pid);
+		for (j = 0; j < LONGEST; j++)
+			printf(" %lld %lld %lld", results[i].longest[j].time,
+			       results[i].longest[j].wall, results[i].longest[j].at);
+		printf("\n");
+	}
 	return status ? 1 : 0;
 }
