@@ -18,43 +18,49 @@ echo "== on this machine"
 tests/host/run.sh "$flavour" | tee "$results/host.tap"
 
 # guest NAME OPTIONS OF vm.py… -- ARGUMENTS OF pytest…: tests in the guest, in a
-# session of their own.
+# session of their own, beside another one. Shows what they said when they end.
 guest() {
-	local name=$1 options=()
+	local name=$1 options=() log=$results/$1.log
 	shift
 	while [[ $1 != -- ]]; do
 		options+=("$1")
 		shift
 	done
 	mkdir -p "$results/$name"
-	tests/vm/run.sh "$flavour" tests/guest/run.sh --results "$results/$name" \
-		--console "$results/$name/console" "${options[@]}" "$@" || true
+	while (($(jobs -rp | wc -l) >= 2)); do
+		wait -n || true
+	done
+	{
+		tests/vm/run.sh "$flavour" tests/guest/run.sh --results "$results/$name" \
+			--console "$results/$name/console" "${options[@]}" "$@" >"$log" 2>&1 || true
+		echo "== in the guest ($flavour kernel): $name"
+		cat "$log"
+	} &
+	results_of+=("$results/$name/junit.xml")
 }
 
 export VM_TIMEOUT=${VM_TIMEOUT:-3000} VM_MEM=${VM_MEM:-2048}
-echo "== in the guest ($flavour kernel)"
-guest main -- -m "not storm" --ignore=pclimit --ignore=containers
-
-# In time that this machine's load doesn't change; a kernel with checkers takes
-# too much of that.
+results_of=()
+# In time that this machine's load doesn't change, on one of its CPUs; a kernel with
+# checkers takes too much of that.
 deterministic=(--icount wait --cpus 2)
 [[ $flavour != debug ]] || deterministic=()
-# Both run on one of this machine's CPUs each.
-echo "== in two guests, loading and unloading without pause, and pclimit"
-guest storm --one-thread -- -m storm --ignore=pclimit --ignore=containers >"$results/storm.log" 2>&1 &
-# One of the storms failed once in ten runs: see docs/pclimit.md.
-storms=(--ignore=pclimit/test_storm.py)
-[[ -z ${TK_STORMS:-} ]] || storms=()
-guest pclimit "${deterministic[@]}" -- pclimit "${storms[@]}"
+
+# Those that take longest come first.
+guest pclimit-limits "${deterministic[@]}" -- -m "not long" \
+	pclimit/test_{async,hot,network,storm,stream}.py
+guest main -- -m "not storm" --ignore=pclimit --ignore=containers
+guest pclimit "${deterministic[@]}" -- -m "not long" pclimit \
+	--ignore=pclimit/test_{async,hot,network,storm,stream}.py
+# Loads and unloads without pause.
+guest storm --one-thread -- -m storm --ignore=pclimit --ignore=containers
 wait
-cat "$results/storm.log"
-results_of=("$results"/{main,storm,pclimit}/junit.xml)
 
 # cgroup_isolation isn't finished: see docs/building.md.
 if [[ -n ${TK_CONTAINERS:-} ]]; then
 	echo "== in the guest, in containers"
 	guest containers --cpus 4 -- containers
-	results_of+=("$results/containers/junit.xml")
+	wait
 fi
 
 build/in-root python3 tests/summary.py "$results/host.tap" \
