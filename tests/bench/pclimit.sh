@@ -10,7 +10,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 out=$here/../../out/bench
-export VM_ICOUNT=1 VM_TIMEOUT=2400
+export VM_ICOUNT=1 VM_TIMEOUT=${VM_TIMEOUT:-2400}
 
 # measure FLAVOUR MIB NAME ARGUMENTS…: in a guest with so much memory; what it
 # prints gets the kernel's name in front.

@@ -15,13 +15,16 @@ from pagecache import Sampler, counted, mib, percent
 READ, READ_LIMIT = 40, 10
 WRITE, WRITE_LIMIT = 60, 20
 
+# MiB, and the limit, of the streams that take long.
+LONG, LONG_LIMIT = 4096, 20
+
 # How far above the limit the cache may be at any time.
 TOLERANCE = 1
 
 
 def size(share):
     """That share of the memory, in MiB, for up to 8 files alike."""
-    return int(mib(percent(share))) // 8 * 8
+    return pagecache.size(share) // 8 * 8
 
 
 def watch(note, stream, *arguments):
@@ -55,6 +58,23 @@ def test_stream_stays_under_the_limit(pclimit, place, note, name):
         # What isn't page cache stayed free, but for what fio needs itself, a hundred MiB.
         assert samples.smallest(lambda row: row["nr_free_pages"]) >= free - percent(ratio + 8)
         assert samples.rows[-1]["pgscan_kswapd"] == samples.rows[0]["pgscan_kswapd"]
+
+
+@pytest.mark.long
+@pytest.mark.limit(600)
+@pytest.mark.parametrize("mode", [0, 1], ids=["sync", "async"])
+@pytest.mark.parametrize("place", ["ext4", "xfs"], indirect=True)
+@pytest.mark.parametrize("name", ALL)
+def test_long_stream_in_a_small_machine(pclimit, place, note, name, mode):
+    """Many times its memory: what holds for a short one holds in the end."""
+    limit.write("limit_ratio", LONG_LIMIT)
+    limit.write("limit_async", mode)
+    samples = watch(note, ALL[name][0], place, LONG)
+    over = samples.usage() - percent(LONG_LIMIT)
+    note("over_percent", round(over / percent(1), 2))
+    note("stall_max_ms", limit.stats()["stall_max_ns"] / 1e6)
+    # The thread may be late by as much as it frees at a time.
+    assert over <= percent(TOLERANCE if mode == 0 else 3)
 
 
 @pytest.mark.parametrize("name", ALL)
