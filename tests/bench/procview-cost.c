@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * procview-cost read READERS READS FILE…: what it costs to open a file, read it to
- * the end and close it. For each file a line: its path, nanoseconds (which are
- * instructions in deterministic time) per read, of all readers together, and the
- * median and the 99th percentile of what a read took.
+ * the end and close it, or to call sysinfo(2) if FILE is "sysinfo". For each file a
+ * line: its path, nanoseconds (which are instructions in deterministic time) per
+ * read, of all readers together, and the median and the 99th percentile of what a
+ * read took.
  *
  * procview-cost crowd COUNT CGROUP DIRECTORY FILE…: makes COUNT containers in
  * cgroups below CGROUP, each of which reads the files once and then waits, until
@@ -23,9 +24,11 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "timing.h"
 
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ULL
@@ -41,26 +44,18 @@ static void die(const char *what)
 	exit(1);
 }
 
-static long long now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	long long x = *(const long long *)a, y = *(const long long *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void slurp(const char *path)
 {
 	ssize_t got, length = 0;
-	int fd = open(path, O_RDONLY);
+	struct sysinfo info;
+	int fd;
 
+	if (!strcmp(path, "sysinfo")) {
+		if (sysinfo(&info))
+			die(path);
+		return;
+	}
+	fd = open(path, O_RDONLY);
 	if (fd < 0)
 		die(path);
 	while ((got = read(fd, buffer, sizeof(buffer))) > 0)
@@ -130,7 +125,7 @@ static void measure(const char *path, int readers, int reads, long long *times)
 	close(start[0]);
 	close(hold[0]);
 	close(ready[0]);
-	qsort(times, all, sizeof(*times), compare);
+	sort_times(times, all);
 	printf("%s %lld %lld %lld\n", path, elapsed / all, times[all / 2],
 	       times[(int)(all * 0.99)]);
 	fflush(stdout);

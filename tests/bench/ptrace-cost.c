@@ -12,28 +12,14 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "timing.h"
 
 #define BATCHES 101
 #define CALLS 1000
 
 static long word = 42;
-
-static long long now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	long long x = *(const long long *)a, y = *(const long long *)b;
-
-	return (x > y) - (x < y);
-}
 
 int main(void)
 {
@@ -65,7 +51,7 @@ int main(void)
 		}
 		batch[i] = now() - start;
 	}
-	qsort(batch, BATCHES, sizeof(*batch), compare);
+	sort_times(batch, BATCHES);
 	printf("%.2f\n", (double)batch[BATCHES / 2] / CALLS);
 
 	kill(child, SIGKILL);

@@ -15,19 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "timing.h"
 
 #define BLOCK (128 << 10)
 #define READS_PER_LOOK 128
-
-static long long now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
 
 static int read_text(const char *path, char *text, size_t size)
 {
@@ -90,13 +83,6 @@ static long long cached(void)
 	       counter(text, "\nnr_swapcached ");
 }
 
-static int compare(const void *a, const void *b)
-{
-	long long x = *(const long long *)a, y = *(const long long *)b;
-
-	return (x > y) - (x < y);
-}
-
 int main(int argc, char **argv)
 {
 	static const char * const tasks[] = { "self", "kswapd0", "kpclimitd" };
@@ -146,7 +132,7 @@ int main(int argc, char **argv)
 
 	for (i = 0; i < n; i++)
 		reading += took[i];
-	qsort(took, n, sizeof(*took), compare);
+	sort_times(took, n);
 	printf("elapsed %lld\n", elapsed);
 	ran[0] -= looking;
 	for (i = 0; i < 3; i++)
