@@ -10,7 +10,8 @@ use super::{
             Cpu,
             Cpuset, //
         },
-        cpus, //
+        cpus,
+        hooks::procview::ShownCpu, //
     },
 };
 use kernel::{
@@ -62,6 +63,22 @@ impl Shown {
     /// Whether these are all that it may use.
     pub(crate) fn are_all(&self) -> bool {
         self.count == self.usable_count
+    }
+
+    /// All that it may use.
+    pub(crate) fn usable(&self) -> impl Iterator<Item = CpuId> + '_ {
+        cpus::iter(&self.usable)
+    }
+
+    /// What `/proc/cpuinfo` says about one of them.
+    pub(crate) fn described(&self, cpu: CpuId, number: u32) -> ShownCpu {
+        let (siblings, cores) = cpus::neighbours(&self.usable, self.count, cpu);
+        ShownCpu {
+            cpu,
+            number,
+            siblings,
+            cores,
+        }
     }
 
     /// They, and the numbers they are shown with.

@@ -84,8 +84,9 @@ pub(crate) fn sysinfo(view: &View<'_>) -> Option<Sysinfo> {
     let memcg = memory.memcg();
     memcg.flush();
     let sizes = Memory::of(memcg);
+    let now = machine::boot_time();
     Some(Sysinfo {
-        uptime: view.uptime().div_ceil(SECOND),
+        uptime: view.uptime_at(now).div_ceil(SECOND),
         loads: view.load().map(|load| load * (65536 / ONE)),
         total: sizes.total,
         free: sizes.free,
@@ -93,6 +94,6 @@ pub(crate) fn sysinfo(view: &View<'_>) -> Option<Sysinfo> {
         buffers: 0,
         swap_total: sizes.swap_total,
         swap_free: sizes.swap_free,
-        threads: view.group().tasks().threads,
+        threads: view.group().tasks_at(now).threads,
     })
 }

@@ -71,6 +71,7 @@ impl CgroupFiles for Isolation {
     const FILES: &'static [File<Self>] = &[
         File::read_only(c"meminfo", |_, memcg, file| {
             meminfo::show(memcg, &mut Text::new(file));
+            text::show_meminfo(file);
             Ok(())
         }),
         File::read_only(c"vmstat", |isolation, memcg, file| {
@@ -94,8 +95,9 @@ impl CgroupFiles<Of<Cpuset>> for Isolation {
             stat::show(&view_of(isolation, cgroup)?, &mut Text::new(file))
         }),
         File::read_only(c"cpuinfo", |isolation, cgroup, file| {
-            for (cpu, number) in view_of(isolation, cgroup)?.cpus()?.iter() {
-                text::show_cpuinfo(file, cpu, number);
+            let shown = view_of(isolation, cgroup)?.cpus()?;
+            for (cpu, number) in shown.iter() {
+                text::show_cpuinfo(file, &shown.described(cpu, number));
             }
             Ok(())
         }),

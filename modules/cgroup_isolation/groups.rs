@@ -12,7 +12,10 @@ use super::{
     },
     times::Times,
     tk::{
-        cgroup::Cgroup,
+        cgroup::{
+            Cgroup,
+            Tasks, //
+        },
         machine,
         rcu_table::{
             Entry,
@@ -107,8 +110,13 @@ impl Group {
     }
 
     /// The threads of the cgroup, counted now or a short time ago. May sleep.
-    pub(crate) fn tasks(&self) -> super::tk::cgroup::Tasks {
-        *self.tasks.lock().get_fresh(&self.cgroup)
+    pub(crate) fn tasks(&self) -> Tasks {
+        self.tasks_at(machine::boot_time())
+    }
+
+    /// The same for who knows how many nanoseconds since boot it is. May sleep.
+    pub(crate) fn tasks_at(&self, now: u64) -> Tasks {
+        *self.tasks.lock().get_fresh(&self.cgroup, now)
     }
 }
 

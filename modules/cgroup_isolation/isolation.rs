@@ -22,6 +22,7 @@ use super::{
         hooks::procview::{
             File,
             ProcviewHook,
+            ShownCpu,
             Sysinfo, //
         },
         text::Text,
@@ -99,11 +100,11 @@ impl ProcviewHook for Isolation {
         vmstat::fill(&View::of_reader(self)?, counters)
     }
 
-    fn cpu(&self, index: u32) -> Option<Option<(CpuId, u32)>> {
+    fn cpu(&self, index: u32) -> Option<Option<ShownCpu>> {
         let shown = View::of_reader(self)?.cpus().ok()?;
         let index = usize::try_from(index).ok()?;
         let found = shown.iter().nth(index);
-        Some(found)
+        Some(found.map(|(cpu, number)| shown.described(cpu, number)))
     }
 
     fn cpus(&self, cpus: &mut Cpumask) -> Option<()> {

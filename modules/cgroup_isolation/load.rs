@@ -42,9 +42,9 @@ impl TaskCounts {
     }
 
     /// Counts them again unless that was done so short a time ago that it would take too much of
-    /// a CPU's time. May sleep.
-    pub(crate) fn get_fresh(&mut self, cgroup: &Cgroup) -> &Tasks {
-        if machine::boot_time() > self.fresh_until {
+    /// a CPU's time. `now` is nanoseconds since boot. May sleep.
+    pub(crate) fn get_fresh(&mut self, cgroup: &Cgroup, now: u64) -> &Tasks {
+        if now > self.fresh_until {
             let switches = self.switches;
             *self = Self::count(cgroup);
             self.switches = self.switches.max(switches);

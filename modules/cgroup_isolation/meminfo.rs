@@ -40,7 +40,11 @@ pub(crate) fn show(memcg: &MemCgroup, text: &mut Text<'_>) {
     let mut line = |name: &[u8], pages: usize| kb(text, name, pages_to_kb(pages));
     line(b"MemTotal:       ", memory.total);
     line(b"MemFree:        ", memory.free);
-    line(b"MemAvailable:   ", memory::available(memcg));
+    // Both are looked at one after the other.
+    line(
+        b"MemAvailable:   ",
+        memory::available(memcg).max(memory.free),
+    );
     line(b"Buffers:        ", 0);
     line(
         b"Cached:         ",

@@ -6,6 +6,7 @@ use super::tk::{
     machine,
     memcg::{
         Item,
+        Limits,
         MemCgroup, //
     },
     memory, //
@@ -15,7 +16,7 @@ use super::tk::{
 pub(crate) struct Memory {
     /// The least that the cgroup, one above, or the machine allows.
     pub(crate) total: usize,
-    /// What of that it doesn't use.
+    /// The least that is left at the cgroup or one above, and no more than the machine could give.
     pub(crate) free: usize,
     pub(crate) swap_total: usize,
     pub(crate) swap_free: usize,
@@ -23,22 +24,32 @@ pub(crate) struct Memory {
 
 impl Memory {
     pub(crate) fn of(memcg: &MemCgroup) -> Self {
-        let (host_swap, host_swap_free) = machine::swap();
-        let total = least(memcg, memory::total_pages(), MemCgroup::max);
-        let swap_total = least(memcg, host_swap, MemCgroup::swap_max);
-        Self {
+        let (swap_total, swap_free) = machine::swap();
+        let total = memory::total_pages();
+        let mut this = Self {
             total,
-            free: total.saturating_sub(memcg.usage()),
+            free: total,
             swap_total,
-            swap_free: swap_total
-                .saturating_sub(memcg.swap_usage())
-                .min(host_swap_free),
+            swap_free,
+        };
+        for level in memcg.lineage() {
+            let Limits {
+                max,
+                usage,
+                swap_max,
+                swap_usage,
+            } = level.limits();
+            this.total = this.total.min(max);
+            this.free = this.free.min(max.min(total).saturating_sub(usage));
+            this.swap_total = this.swap_total.min(swap_max);
+            this.swap_free = this.swap_free.min(swap_max.saturating_sub(swap_usage));
         }
+        // What the machine could give takes time to find out, and is rarely less.
+        if this.free > machine::free_pages() / 2 {
+            this.free = this.free.min(machine::available_pages());
+        }
+        this
     }
-}
-
-fn least(memcg: &MemCgroup, host: usize, limit: fn(&MemCgroup) -> usize) -> usize {
-    memcg.lineage().map(limit).fold(host, usize::min)
 }
 
 /// Pages that programs in the cgroup could have without swapping: the least of what each level
@@ -48,10 +59,10 @@ pub(crate) fn available(memcg: &MemCgroup) -> usize {
         .lineage()
         .filter(|level| !level.is_unlimited())
         .map(|level| {
-            let free = level.max().saturating_sub(level.usage());
+            let Limits { max, usage, .. } = level.limits();
             let caches = [Item::ActiveFile, Item::InactiveFile, Item::SlabReclaimable];
             let reclaimable: usize = caches.iter().map(|&item| level.get(item)).sum();
-            (free + reclaimable).min(level.max())
+            (max.saturating_sub(usage) + reclaimable).min(max)
         })
         .fold(machine::available_pages(), usize::min)
 }

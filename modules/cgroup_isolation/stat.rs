@@ -57,8 +57,7 @@ fn line(text: &mut Text<'_>, times: &CpuTimes) {
         times.nice,
         times.system,
         times.idle,
-        // Of idle time nobody knows whether the container waited for a disk meanwhile.
-        0,
+        times.iowait,
         // Time in interrupts is part of the time of the thread that they interrupt.
         0,
         0,

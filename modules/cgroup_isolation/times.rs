@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A container's CPU time: what its threads used, what was denied to them, and idle time, so that
-//! together they are the time that has passed.
+//! A container's CPU time: what its threads used, what was denied to them, and idle time, in which some
+//! may have waited for I/O, so that together they are the time that has passed.
 //!
 //! The kernel counts what a cgroup used on each CPU, in nanoseconds, and how many ticks found it in
 //! user mode and in the kernel. Idle time and steal time of a container are nowhere; they are made
 //! here, from one read to the next: each CPU that is shown passes as much time as the clock, and
-//! what the container didn't use of that was denied to it by `cpu.max` (steal) or not wanted (idle).
+//! what the container didn't use of that was denied to it by `cpu.max` (steal), or it couldn't use it
+//! because who could have waited for I/O (iowait), or it wasn't wanted (idle).
 
 use super::{
     cpus::Shown,
@@ -21,13 +22,22 @@ use super::{
     },
 };
 use kernel::{
-    cpu,
-    prelude::*, //
+    cpu::{
+        self,
+        CpuId, //
+    },
+    prelude::*,
 };
 
 /// For how many nanoseconds a sample is good enough: a quarter of a tick of 100 Hz, the unit in
 /// which times are shown.
 const FRESH: u64 = 2_500_000;
+
+/// By how much the clocks of two CPUs may differ at most.
+const CLOCKS: u64 = 10_000_000;
+
+/// What the kernel counts of waits on a CPU starts again after so many nanoseconds.
+const ROUND: u64 = 1 << 32;
 
 /// Times of one CPU that is shown, in nanoseconds. They never decrease.
 #[derive(Clone, Copy, Default)]
@@ -37,6 +47,7 @@ pub(crate) struct CpuTimes {
     pub(crate) nice: u64,
     pub(crate) system: u64,
     pub(crate) idle: u64,
+    pub(crate) iowait: u64,
     pub(crate) steal: u64,
     /// What the kernel counted, of which the first three are made.
     raw: CpuTime,
@@ -52,6 +63,7 @@ impl CpuTimes {
             nice: self.nice + other.nice,
             system: self.system + other.system,
             idle: self.idle + other.idle,
+            iowait: self.iowait + other.iowait,
             steal: self.steal + other.steal,
             ..Self::default()
         }
@@ -71,16 +83,19 @@ impl CpuTimes {
         self.system = self.raw.exec - user;
     }
 
-    /// Time has passed, `busy` of which was used. Up to `denied` of the rest counts as steal time.
-    /// Returns what is left of that.
-    fn pass(&mut self, elapsed: u64, busy: u64, denied: u64) -> u64 {
+    /// Time has passed, `busy` of which was used. Up to `denied` of the rest counts as steal time,
+    /// and up to `waited` of what is left then as time that I/O was waited for. Returns what is left
+    /// of both.
+    fn pass(&mut self, elapsed: u64, busy: u64, denied: u64, waited: u64) -> (u64, u64) {
         let busy = busy + self.debt;
         let rest = elapsed.saturating_sub(busy);
         self.debt = busy.saturating_sub(elapsed);
         let steal = denied.min(rest);
+        let iowait = waited.min(rest - steal);
         self.steal += steal;
-        self.idle += rest - steal;
-        denied - steal
+        self.iowait += iowait;
+        self.idle += rest - steal - iowait;
+        (denied - steal, waited - iowait)
     }
 }
 
@@ -115,8 +130,10 @@ pub(crate) struct Times {
     cpus: KVec<CpuTimes>,
     /// By number of the CPU: what was counted at the last sample.
     seen: KVec<CpuTime>,
+    seen_waits: KVec<u32>,
     seen_total: CpuTime,
     seen_denied: u64,
+    seen_wait_total: u64,
     /// When that was; [`None`] before the first.
     at: Option<u64>,
 }
@@ -126,8 +143,10 @@ impl Times {
         Self {
             cpus: KVec::new(),
             seen: KVec::new(),
+            seen_waits: KVec::new(),
             seen_total: CpuTime::default(),
             seen_denied: 0,
+            seen_wait_total: 0,
             at: None,
         }
     }
@@ -159,6 +178,9 @@ impl Times {
         if self.seen.len() < all {
             self.seen.resize(all, CpuTime::default(), GFP_KERNEL)?;
         }
+        if self.seen_waits.len() < all {
+            self.seen_waits.resize(all, 0, GFP_KERNEL)?;
+        }
 
         cgroup.flush_cpu_time();
         let total = cgroup.cpu_time(None);
@@ -171,6 +193,26 @@ impl Times {
 
         // If all CPUs that it may use are shown, each has its own times; else they share.
         let mut used = KVec::with_capacity(count, GFP_KERNEL)?;
+        let mut waits = KVec::with_capacity(count, GFP_KERNEL)?;
+        let mut waited_now = 0;
+        let mut waited_in_all = 0;
+        for id in shown.usable() {
+            let waited = self.waited(cgroup, id, elapsed)?;
+            waited_in_all += waited;
+            if shown.are_all() {
+                waits.push(waited, GFP_KERNEL)?;
+            } else {
+                waited_now += waited;
+            }
+        }
+        // Whole rounds of what is counted on a CPU, if this hasn't been looked at for so long.
+        let wait_total = cgroup.io_wait_in_all();
+        let missed = wait_total
+            .saturating_sub(self.seen_wait_total)
+            .saturating_sub(waited_in_all);
+        self.seen_wait_total = wait_total;
+        waited_now += (missed + ROUND / 2) / ROUND * ROUND;
+
         for (id, _) in shown.iter() {
             let mut now = CpuTime::default();
             if shown.are_all() {
@@ -196,10 +238,26 @@ impl Times {
         }
         for (index, (cpu, used)) in self.cpus.iter_mut().zip(&used).enumerate() {
             cpu.add_use(used);
-            let share = denied_now / (count - index) as u64;
-            denied_now = denied_now - share + cpu.pass(elapsed, used.exec, share);
+            let cpus_left = (count - index) as u64;
+            let denied = denied_now / cpus_left;
+            let shared = waited_now / cpus_left;
+            let waited = waits.get(index).copied().unwrap_or(0) + shared;
+            let left = cpu.pass(elapsed, used.exec, denied, waited);
+            denied_now = denied_now - denied + left.0;
+            waited_now = waited_now - shared + left.1.min(shared);
         }
         Ok(())
+    }
+
+    /// How long I/O was waited for on a CPU since the last sample.
+    fn waited(&mut self, cgroup: &Cgroup, cpu: CpuId, elapsed: u64) -> Result<u64> {
+        let counted = cgroup.io_wait(cpu);
+        let seen = self.seen_waits.get_mut(usize::try_from(cpu.as_u32())?);
+        let waited = seen.map_or(0, |seen| {
+            u64::from(counted.wrapping_sub(core::mem::replace(seen, counted)))
+        });
+        // More than has passed is a step back by the difference of two CPUs' clocks.
+        Ok(if waited > elapsed + CLOCKS { 0 } else { waited })
     }
 }
 
@@ -230,16 +288,18 @@ mod tests {
     fn all_is_the_time_that_has_passed() {
         let mut cpu = CpuTimes::default();
         cpu.add_use(&used(700, 40, 30));
-        assert_eq!(cpu.pass(1000, 700, 100), 0);
+        assert_eq!(cpu.pass(1000, 700, 100, 0), (0, 0));
         assert_eq!((cpu.user, cpu.system), (400, 300));
         assert_eq!((cpu.steal, cpu.idle), (100, 200));
         // More than has passed is made up for later.
         cpu.add_use(&used(300, 0, 30));
-        assert_eq!(cpu.pass(100, 300, 50), 50);
+        assert_eq!(cpu.pass(100, 300, 50, 60), (50, 60));
         cpu.add_use(&used(0, 0, 0));
-        cpu.pass(400, 0, 0);
+        // 200 of these make up for it; 40 are left to wait.
+        assert_eq!(cpu.pass(400, 0, 160, 60), (0, 20));
+        assert_eq!(cpu.iowait, 40);
         assert_eq!(
-            cpu.user + cpu.nice + cpu.system + cpu.steal + cpu.idle,
+            cpu.user + cpu.nice + cpu.system + cpu.steal + cpu.iowait + cpu.idle,
             1500
         );
     }

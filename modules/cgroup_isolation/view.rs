@@ -114,7 +114,12 @@ impl<'a> View<'a> {
 
     /// How long ago its time began, in nanoseconds.
     pub(crate) fn uptime(&self) -> u64 {
-        machine::boot_time().saturating_add_signed(self.start.saturating_neg())
+        self.uptime_at(machine::boot_time())
+    }
+
+    /// The same for who knows how many nanoseconds since boot it is.
+    pub(crate) fn uptime_at(&self, now: u64) -> u64 {
+        now.saturating_add_signed(self.start.saturating_neg())
     }
 
     /// Its memory, if the memory controller is on for it or for one above.

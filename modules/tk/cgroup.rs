@@ -143,6 +143,22 @@ impl Cgroup {
         }
     }
 
+    /// How long none of the threads of the cgroup, which isn't the root, and those below could run
+    /// on a CPU while one or more waited for I/O: nanoseconds, of which the kernel keeps 32 bits. 0
+    /// where it doesn't count them.
+    pub(crate) fn io_wait(&self, cpu: CpuId) -> u32 {
+        let cpu = i32::try_from(cpu.as_u32()).unwrap_or(0);
+        // SAFETY: The cgroup is valid, and the number is a CPU's.
+        unsafe { bindings::tkernel_cgroup_iowait(self.as_ptr(), cpu) as u32 }
+    }
+
+    /// The same for all CPUs in proportion to what it had to do there, as the kernel found it within
+    /// the last two seconds that it had something to do: nanoseconds.
+    pub(crate) fn io_wait_in_all(&self) -> u64 {
+        // SAFETY: The cgroup is valid, and -1 stands for all.
+        unsafe { bindings::tkernel_cgroup_iowait(self.as_ptr(), -1) }
+    }
+
     /// Looks at all threads of the cgroup and those below. May sleep.
     pub(crate) fn tasks(&self) -> Tasks {
         // SAFETY: The cgroup is valid.

@@ -25,3 +25,19 @@ pub(crate) fn online(cpus: &mut Cpumask) {
     // SAFETY: The set is valid.
     unsafe { bindings::tk_helper_cpumask_online(cpus.as_raw()) };
 }
+
+/// How many of the first `count` of `cpus` are in the package of `cpu`, and how many cores these are.
+pub(crate) fn neighbours(cpus: &Cpumask, count: u32, cpu: CpuId) -> (u32, u32) {
+    let (mut siblings, mut cores) = (0, 0);
+    // SAFETY: The set is valid, and the function writes to the numbers.
+    unsafe {
+        bindings::tk_helper_cpu_neighbours(
+            cpus.as_raw(),
+            count,
+            cpu.as_u32(),
+            &mut siblings,
+            &mut cores,
+        );
+    }
+    (siblings, cores)
+}

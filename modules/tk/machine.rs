@@ -43,6 +43,12 @@ pub(crate) fn swap() -> (usize, usize) {
     (total, free)
 }
 
+/// Pages that nobody uses for anything.
+pub(crate) fn free_pages() -> usize {
+    // SAFETY: No requirements.
+    unsafe { bindings::tk_helper_free_pages() }
+}
+
 /// Pages that programs could have without swapping.
 pub(crate) fn available_pages() -> usize {
     // SAFETY: No requirements.

@@ -154,6 +154,19 @@ pub(crate) enum Item {
     Zswapped,
 }
 
+/// Sizes in pages. A limit that isn't set is far more than there can be.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// `memory.max`.
+    pub(crate) max: usize,
+    /// `memory.current`.
+    pub(crate) usage: usize,
+    /// `memory.swap.max`.
+    pub(crate) swap_max: usize,
+    /// `memory.swap.current`.
+    pub(crate) swap_usage: usize,
+}
+
 impl MemCgroup {
     /// Brings [`MemCgroup::get`] up to date, unless too little changed to matter. May sleep.
     pub(crate) fn flush(&self) {
@@ -195,10 +208,16 @@ impl MemCgroup {
         unsafe { bindings::memcg_page_state(self.as_ptr(), index as i32) / unit }
     }
 
-    /// `memory.swap.max` in pages; far more than there can be if there is no limit.
-    pub(crate) fn swap_max(&self) -> usize {
+    /// Its limits, and what it and those below use of them.
+    pub(crate) fn limits(&self) -> Limits {
         // SAFETY: The cgroup is valid.
-        unsafe { bindings::tk_helper_memcg_swap_max(self.as_ptr()) }
+        let limits = unsafe { bindings::tk_helper_memcg_limits(self.as_ptr()) };
+        Limits {
+            max: limits.max,
+            usage: limits.usage,
+            swap_max: limits.swap_max,
+            swap_usage: limits.swap_usage,
+        }
     }
 
     /// `memory.swap.current` in pages.

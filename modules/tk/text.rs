@@ -5,12 +5,12 @@
 //!
 //! C header: [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)
 
-use super::bindings;
-use core::marker::PhantomData;
-use kernel::{
-    cpu::CpuId,
-    seq_file::SeqFile, //
+use super::{
+    bindings,
+    hooks::procview::ShownCpu, //
 };
+use core::marker::PhantomData;
+use kernel::seq_file::SeqFile;
 
 /// Writes to a file that is being read.
 ///
@@ -95,12 +95,19 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Writes what `/proc/cpuinfo` has about a CPU, with another number. May sleep.
-pub(crate) fn show_cpuinfo(file: &SeqFile, cpu: CpuId, number: u32) {
+/// Writes what `/proc/cpuinfo` has about a CPU as it is shown. May sleep.
+pub(crate) fn show_cpuinfo(file: &SeqFile, cpu: &ShownCpu) {
     let file = core::ptr::from_ref(file).cast_mut().cast();
     // SAFETY: A `SeqFile` is a `struct seq_file`, which only this thread uses. The function writes
     // about any CPU that there may be.
-    unsafe { bindings::tkernel_show_cpuinfo(file, cpu.as_u32(), number) };
+    unsafe { bindings::tkernel_show_cpuinfo(file, &cpu.into()) };
+}
+
+/// Writes the lines of `/proc/meminfo` that are the machine's. May sleep.
+pub(crate) fn show_meminfo(file: &SeqFile) {
+    let file = core::ptr::from_ref(file).cast_mut().cast();
+    // SAFETY: As above.
+    unsafe { bindings::tkernel_show_meminfo(file) };
 }
 
 /// Writes a number to the end of `digits`, and returns where it begins.

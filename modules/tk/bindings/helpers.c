@@ -36,6 +36,7 @@
 #include <linux/string.h>
 #include <linux/swap.h>
 #include <linux/time_namespace.h>
+#include <linux/topology.h>
 #include <linux/timekeeping.h>
 #include <linux/tkernel/procview.h>
 #include <linux/vmalloc.h>
@@ -323,9 +324,15 @@ u64 tk_helper_memcg_cgroup_id(struct mem_cgroup *memcg)
 	return cgroup_id(memcg->css.cgroup);
 }
 
-unsigned long tk_helper_memcg_swap_max(struct mem_cgroup *memcg)
+struct tk_helper_memcg_limits
+tk_helper_memcg_limits(struct mem_cgroup *memcg)
 {
-	return READ_ONCE(memcg->swap.max);
+	return (struct tk_helper_memcg_limits){
+		.max = READ_ONCE(memcg->memory.max),
+		.usage = page_counter_read(&memcg->memory),
+		.swap_max = READ_ONCE(memcg->swap.max),
+		.swap_usage = page_counter_read(&memcg->swap),
+	};
 }
 
 unsigned long tk_helper_memcg_swap_usage(struct mem_cgroup *memcg)
@@ -442,6 +449,29 @@ void tk_helper_cpumask_online(struct cpumask *cpus)
 	cpumask_copy(cpus, cpu_online_mask);
 }
 
+/* How many of the first @count of @cpus share a package with @cpu, and cores. */
+void tk_helper_cpu_neighbours(const struct cpumask *cpus, unsigned int count,
+			      unsigned int cpu, unsigned int *siblings,
+			      unsigned int *cores)
+{
+	unsigned int other;
+
+	*siblings = 0;
+	*cores = 0;
+	for_each_cpu(other, cpus) {
+		if (!count--)
+			break;
+		if (topology_physical_package_id(other) !=
+		    topology_physical_package_id(cpu))
+			continue;
+		++*siblings;
+		/* The first thread of a core stands for it. */
+		if (cpumask_first_and(topology_sibling_cpumask(other), cpus) ==
+		    other)
+			++*cores;
+	}
+}
+
 u64 tk_helper_boottime(void)
 {
 	return ktime_get_boottime_ns();
@@ -470,11 +500,14 @@ unsigned int tk_helper_last_pid(void)
 
 unsigned long tk_helper_swap(unsigned long *free)
 {
-	struct sysinfo info;
+	/* Below 0 for a moment when some is taken away. */
+	*free = max(get_nr_swap_pages(), 0L);
+	return max(READ_ONCE(total_swap_pages), 0L);
+}
 
-	si_swapinfo(&info);
-	*free = info.freeswap;
-	return info.totalswap;
+unsigned long tk_helper_free_pages(void)
+{
+	return global_zone_page_state(NR_FREE_PAGES);
 }
 
 u64 tk_helper_vmalloc_total_kb(void)

@@ -83,7 +83,16 @@ unsigned long tk_helper_memcg_usage(struct mem_cgroup *memcg);
 struct cgroup *tk_helper_memcg_cgroup(struct mem_cgroup *memcg);
 u64 tk_helper_memcg_cgroup_id(struct mem_cgroup *memcg);
 
-unsigned long tk_helper_memcg_swap_max(struct mem_cgroup *memcg);
+/* In pages. */
+struct tk_helper_memcg_limits {
+	unsigned long max;
+	unsigned long usage;
+	unsigned long swap_max;
+	unsigned long swap_usage;
+};
+
+struct tk_helper_memcg_limits
+tk_helper_memcg_limits(struct mem_cgroup *memcg);
 unsigned long tk_helper_memcg_swap_usage(struct mem_cgroup *memcg);
 
 /* The next three return a reference, or NULL. */
@@ -103,12 +112,16 @@ u64 tk_helper_pid_namespace_start(struct cgroup *cgrp);
 
 int tk_helper_cpumask_next(int cpu, const struct cpumask *cpus);
 void tk_helper_cpumask_online(struct cpumask *cpus);
+void tk_helper_cpu_neighbours(const struct cpumask *cpus, unsigned int count,
+			      unsigned int cpu, unsigned int *siblings,
+			      unsigned int *cores);
 
 u64 tk_helper_boottime(void);
 u64 tk_helper_booted_at(void);
 bool tk_helper_time_namespace_offset(s64 *offset);
 unsigned int tk_helper_last_pid(void);
 unsigned long tk_helper_swap(unsigned long *free);
+unsigned long tk_helper_free_pages(void);
 u64 tk_helper_vmalloc_total_kb(void);
 
 bool tk_helper_is_partition(struct block_device *bdev);

@@ -36,9 +36,8 @@ pub(crate) trait ProcviewHook: Send + Sync {
     /// Fills in the counters of `/proc/vmstat`, which are 0.
     fn vmstat(&self, counters: &mut Counters<'_>) -> Option<()>;
 
-    /// Which CPU is the one with that index in `/proc/cpuinfo`, and the number it is shown with.
-    /// `Some(None)` behind the last one.
-    fn cpu(&self, index: u32) -> Option<Option<(CpuId, u32)>>;
+    /// The CPU with that index in `/proc/cpuinfo`. `Some(None)` behind the last one.
+    fn cpu(&self, index: u32) -> Option<Option<ShownCpu>>;
 
     /// Adds the CPUs that there are to `cpus`, which is empty.
     fn cpus(&self, cpus: &mut Cpumask) -> Option<()>;
@@ -66,6 +65,29 @@ pub(crate) enum File<'a> {
     Diskstats(&'a Disk),
     /// The numbers of a disk, or of one of its partitions, in sysfs.
     DiskStat { disk: &'a Disk, is_partition: bool },
+}
+
+/// A CPU in `/proc/cpuinfo`.
+pub(crate) struct ShownCpu {
+    /// Which it is.
+    pub(crate) cpu: CpuId,
+    /// The number that it is shown with.
+    pub(crate) number: u32,
+    /// How many of those shown are in its package.
+    pub(crate) siblings: u32,
+    /// How many cores these are.
+    pub(crate) cores: u32,
+}
+
+impl From<&ShownCpu> for bindings::tkernel_procview_cpu {
+    fn from(shown: &ShownCpu) -> Self {
+        Self {
+            cpu: shown.cpu.as_u32(),
+            number: shown.number,
+            siblings: shown.siblings,
+            cores: shown.cores,
+        }
+    }
 }
 
 /// What sysinfo(2) tells. Memory is in pages.
@@ -169,11 +191,10 @@ unsafe extern "C" fn vmstat<T: ProcviewHook>(
 
 /// # Safety
 ///
-/// Called by the hook: `data` is the `T` of the registration, the pointers are valid for writing.
+/// Called by the hook: `data` is the `T` of the registration, `cpu` is valid for writing.
 unsafe extern "C" fn cpu<T: ProcviewHook>(
     index: c_uint,
-    cpu: *mut c_uint,
-    number: *mut c_uint,
+    cpu: *mut bindings::tkernel_procview_cpu,
     data: *mut c_void,
 ) -> c_int {
     // SAFETY: The caller's promise, for the time of this call.
@@ -181,12 +202,9 @@ unsafe extern "C" fn cpu<T: ProcviewHook>(
     match this.cpu(index) {
         None => ENOENT.to_errno(),
         Some(None) => ENODATA.to_errno(),
-        Some(Some((id, shown))) => {
+        Some(Some(shown)) => {
             // SAFETY: The caller's promise.
-            unsafe {
-                cpu.write(id.as_u32());
-                number.write(shown);
-            }
+            unsafe { cpu.write((&shown).into()) };
             0
         }
     }
@@ -206,16 +224,17 @@ unsafe extern "C" fn cpus<T: ProcviewHook>(
 
 /// # Safety
 ///
-/// Called by the hook: `data` is the `T` of the registration, nobody else uses `info`, whose memory
-/// is in units of `mem_unit` bytes.
-unsafe extern "C" fn sysinfo<T: ProcviewHook>(info: *mut bindings::sysinfo, data: *mut c_void) {
+/// Called by the hook: `data` is the `T` of the registration, nobody else uses `info`, which is 0.
+unsafe extern "C" fn sysinfo<T: ProcviewHook>(
+    info: *mut bindings::sysinfo,
+    data: *mut c_void,
+) -> bool {
     // SAFETY: The caller's promise, for the time of this call.
     let (this, info) = unsafe { (&*data.cast::<T>(), &mut *info) };
     let Some(view) = this.sysinfo() else {
-        return;
+        return false;
     };
-    let unit = usize::try_from(info.mem_unit).unwrap_or(1).max(1);
-    let memory = |pages: usize| pages.saturating_mul(kernel::page::PAGE_SIZE) / unit;
+    let memory = |pages: usize| pages.saturating_mul(kernel::page::PAGE_SIZE);
     info.uptime = isize::try_from(view.uptime).unwrap_or(isize::MAX);
     for (load, view) in info.loads.iter_mut().zip(view.loads) {
         *load = usize::try_from(view).unwrap_or(usize::MAX);
@@ -227,8 +246,8 @@ unsafe extern "C" fn sysinfo<T: ProcviewHook>(info: *mut bindings::sysinfo, data
     info.totalswap = memory(view.swap_total);
     info.freeswap = memory(view.swap_free);
     info.procs = u16::try_from(view.threads).unwrap_or(u16::MAX);
-    info.totalhigh = 0;
-    info.freehigh = 0;
+    info.mem_unit = 1;
+    true
 }
 
 /// # Safety
