@@ -6,6 +6,7 @@
 //! Lock order: the table's mutex; `watched`; none of them together with a group's own locks.
 
 use super::{
+    files::Told,
     load::{
         Load,
         TaskCounts, //
@@ -81,6 +82,9 @@ pub(crate) struct Group {
     pub(crate) tasks: Mutex<TaskCounts>,
     #[pin]
     pub(crate) load: Mutex<Load>,
+    /// What sysinfo(2) told last.
+    #[pin]
+    pub(crate) told: Mutex<Option<Told>>,
 }
 
 impl Group {
@@ -96,6 +100,7 @@ impl Group {
                 times <- new_mutex!(Times::new()),
                 tasks <- new_mutex!(tasks),
                 load <- new_mutex!(Load::new()),
+                told <- new_mutex!(None),
             }),
             GFP_KERNEL,
         )
