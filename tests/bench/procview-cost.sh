@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs in the guest, in deterministic time: procview-cost.sh [CROWD…]: what it costs
-# to read files of /proc on the host and in a container, beside CROWD - 1 others.
+# to read files of /proc and sysfs, and to call sysinfo(2), on the host and in a
+# container, beside CROWD - 1 others.
 # Prints lines of
 #
 #	cost WHO CROWD READERS FILE PER-READ MEDIAN P99	nanoseconds
@@ -20,6 +21,9 @@ group=/sys/fs/cgroup/bench
 lxcfs=/var/lib/lxcfs
 names=(meminfo stat uptime loadavg cpuinfo diskstats)
 files=("${names[@]/#//proc/}")
+# Those that lxcfs doesn't make, or makes for its own bind mounts alone.
+all=("${files[@]}" /proc/vmstat /proc/swaps /proc/self/stat
+	/sys/devices/system/cpu/online /sys/block/vda/stat sysinfo)
 
 # The clock is the verified TSC only from about a second after boot.
 until grep -q tsc /sys/devices/system/clocksource/clocksource0/current_clocksource; do
@@ -47,13 +51,14 @@ in_box() {
 		exec unshare --cgroup --pid --fork --mount-proc "$@"' sh "$group" "$@"
 }
 
-# read_files READS COMMAND…: by one and by 16 readers.
+# read_files READS FILES COMMAND…: by one and by 16 readers; FILES is an array's name.
 read_files() {
 	local reads=$1 readers
-	shift
+	local -n which=$2
+	shift 2
 	for readers in 1 16; do
 		"$@" "$share/bench/procview-cost" read "$readers" "$((readers > 1 ? reads / 8 : reads))" \
-			"${files[@]}" | sed "s/^/$readers /"
+			"${which[@]}" | sed "s/^/$readers /"
 	done
 }
 
@@ -61,7 +66,7 @@ read_files() {
 # all that it reads; the difference that is looked for is smaller.
 on_host() {
 	for _ in 1 2 3 4 5 6 7 8; do
-		"$share/bench/procview-cost" read 1 50 "${files[@]}" | sed "s/^/1 /"
+		"$share/bench/procview-cost" read 1 50 "${all[@]}" | sed "s/^/1 /"
 	done | report "$1" 1
 }
 
@@ -82,16 +87,16 @@ beside() {
 	wait "$pid"
 }
 
-container() { read_files 200 in_box | report container "$1"; }
+container() { read_files 200 all in_box | report container "$1"; }
 
-module() { read_files 200 in_box | report container-module "$1"; }
+module() { read_files 200 all in_box | report container-module "$1"; }
 
 # A container as lxcfs's users have it: each file mounted over the kernel's.
 through_lxcfs() {
 	local before after
 	before=$(ran)
 	# shellcheck disable=SC2016 # the inner shell's
-	read_files 48 in_box sh -c 'for name in meminfo stat uptime loadavg cpuinfo diskstats; do
+	read_files 48 files in_box sh -c 'for name in meminfo stat uptime loadavg cpuinfo diskstats; do
 			mount --bind /var/lib/lxcfs/proc/$name /proc/$name || exit
 		done; exec "$@"' sh | report lxcfs "$1"
 	after=$(ran)

@@ -89,7 +89,10 @@ def test_settings_of_a_cgroup_take_what_has_a_meaning(container, name, bad):
 def test_files_of_the_cgroup_say_the_same(container):
     """For who looks from outside."""
     info = container.read("memory.meminfo")
-    assert info.splitlines()[0] == container.cat("/proc/meminfo").splitlines()[0]
+    inside = container.cat("/proc/meminfo").splitlines()
+    assert info.splitlines()[0] == inside[0]
+    assert [line.split()[0] for line in info.splitlines()] == [line.split()[0] for line in inside]
+    assert [line for line in info.splitlines() if line.startswith("HugePages_Total")]
     assert container.read("memory.vmstat").splitlines()[-1] == "nr_unstable 0"
     assert container.read("cpuset.stat").startswith("cpu  ")
     assert container.read("cpuset.cpuinfo").count("processor\t:") == os.cpu_count()

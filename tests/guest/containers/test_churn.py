@@ -76,7 +76,8 @@ def test_module_comes_and_goes_with_the_containers(cgroup_isolation_module, grou
         nonlocal rounds
         end = time.monotonic() + 20 * SCALE
         with priority(-10):
-            while time.monotonic() < end:
+            # On a busy machine it takes longer.
+            while time.monotonic() < end or rounds < 10:
                 assert linux.errno_of(linux.finit_module, file) == 0
                 # At times long enough for all to be read, at times in the middle of it.
                 time.sleep(0.05 * (rounds % 10))
@@ -91,7 +92,6 @@ def test_module_comes_and_goes_with_the_containers(cgroup_isolation_module, grou
     assert counts["made"] > COUNT
     assert counts["own"] > 100
     assert counts["host"] > 100
-    assert rounds > 8
     settle(before)
 
 

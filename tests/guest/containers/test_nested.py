@@ -23,7 +23,7 @@ QUOTAS = [None, 3.5, 3, None, 1.2, None, 4]
 CPUSETS = ["", "1-3", "", "2-3", "", "3", ""]
 
 # Which namespaces make a container: of processes, of cgroups, or both.
-KINDS = {"both": {}, "shares processes": {"pid": False}, "shares cgroups": {"cgroup": False}}
+KINDS = {"both": {}, "shares processes": {"pids": False}, "shares cgroups": {"cgroups": False}}
 
 
 @pytest.fixture(params=KINDS)
@@ -84,8 +84,27 @@ def test_memory_is_the_least_up_the_tree(tree, kind):
     expected = [min(value, host_memory()) for value in
                 least([value and value * MIB for value in MEMORY], host_memory())]
     assert expected[1:] == [500 * MIB] * 3 + [400 * MIB] * 3
-    seen = [view.meminfo(text)["MemTotal"] for _, text in each_level(tree, "/proc/meminfo", **kind)]
-    assert seen == expected
+    seen = [view.meminfo(text) for _, text in each_level(tree, "/proc/meminfo", **kind)]
+    assert [row["MemTotal"] for row in seen] == expected
+    for row in seen:
+        assert row["MemFree"] <= row["MemAvailable"] <= row["MemTotal"]
+
+
+def test_free_memory_is_the_least_up_the_tree(tree):
+    """What others use of a limit above isn't left for those below."""
+    tree[1].write("memory.max", 500 * MIB)
+    tree[3].write("memory.max", 400 * MIB)
+    with Cgroup("other", tree[1]) as other, \
+            other.start(helper("work"), "alloc", "300", stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE) as work:
+        assert work.stdout.readline() == b"ready\n"
+        meminfo = view.meminfo(Namespaces(tree[6]).run("cat", "/proc/meminfo"))
+        left = 500 * MIB - tree[1].number("memory.current")
+        work.stdin.close()
+    assert meminfo["MemTotal"] == 400 * MIB
+    assert left < 200 * MIB
+    assert abs(meminfo["MemFree"] - left) < 4 * MIB
+    assert meminfo["MemFree"] <= meminfo["MemAvailable"] < 200 * MIB
 
 
 def test_quotas_are_the_least_up_the_tree(tree, kind):

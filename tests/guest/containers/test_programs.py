@@ -9,6 +9,7 @@ import pathlib
 import re
 import time
 
+import disks
 import monitors
 import pagecache
 import pytest
@@ -18,6 +19,17 @@ from engines import MIB, start_time
 MEMORY = 256 * MIB
 # What its programs may take or give back between two looks at it.
 SLACK = 24 * MIB
+
+class Host:
+    """The machine itself, as if it were a container."""
+
+    @staticmethod
+    def run(*words):
+        """What a program prints, which has to succeed."""
+        return disks.run(*words)
+
+
+HOST = Host()
 
 pytestmark = pytest.mark.usefixtures("cgroup_isolation")
 
@@ -49,7 +61,8 @@ def test_free(box, command):
     assert memory["total"] == MEMORY
     used = box.group.number("memory.current")
     assert near(memory["total"] - memory["free"], used, SLACK)
-    assert memory["free"] - SLACK <= memory["available"] <= MEMORY
+    # busybox's asks twice.
+    assert memory["free"] - (SLACK if command else 0) <= memory["available"] <= MEMORY
     assert memory["used"] < MEMORY
     assert said["Swap"]["total"] == 0
 
@@ -159,6 +172,11 @@ def test_start_times_are_those_of_the_processes(box):
                 assert ticks / view.TICKS <= float(box.read("/proc/uptime").split()[0])
                 assert near(btime + ticks / view.TICKS, real, 2.5)
             assert near(monitors.ps_start(box, 1)[0], epoch(start_time(box.pid)), 1.5)
+            # And by the host's ps, whoever's process it is.
+            host = start_time(box.pid)
+            started, age = monitors.ps_start(HOST, box.pid)
+            assert near(started, epoch(host), 1.5)
+            assert near(age, time.clock_gettime(time.CLOCK_BOOTTIME) - host, 1.5)
         finally:
             box.run("pkill", "-f", "^sleep 1000")
 
@@ -177,13 +195,13 @@ def test_ages_of_processes(box):
 # All in one
 
 def test_htop(box):
-    """On a terminal: the memory, and one CPU's bar. It counts directories in /sys, and calls those
-    without a line in /proc/stat offline."""
+    """On a terminal: the memory, and the bar of the only CPU, which then has no number. It counts
+    directories in /sys."""
     screen = monitors.htop(box).replace(" ", "")
     assert "/256M" in screen, screen
-    bars = {int(number): text for number, text in re.findall(r"(?<!\d)(\d)\[([^\]]*)\]", screen)}
-    assert bars[0] != "offline", screen
-    assert all(text == "offline" for number, text in bars.items() if number), screen
+    assert re.search(r"CPU\[[^\]]*%\]", screen), screen
+    assert not re.search(r"(?<!\d)\d\[[^\]]*\]", screen), screen
+    assert "offline" not in screen
 
 
 def test_psutil(box):
@@ -198,7 +216,7 @@ answer = {"total": memory.total, "available": memory.available, "free": memory.f
           "percent": [sum(row) - row.guest - row.guest_nice for row in percent],
           "load": psutil.getloadavg()}""")
     assert said["total"] == MEMORY
-    assert said["free"] - SLACK <= said["available"] <= MEMORY
+    assert said["free"] <= said["available"] <= MEMORY
     assert near(MEMORY - said["free"], box.group.number("memory.current"), SLACK)
     assert said["swap"] == 0
     assert said["cpus"] == 1
@@ -229,7 +247,7 @@ def test_node_exporter(box):
     assert said["go_sched_gomaxprocs_threads"] == 1
     assert said["node_memory_MemTotal_bytes"] == MEMORY
     free, available = (said[f"node_memory_Mem{what}_bytes"] for what in ("Free", "Available"))
-    assert free - SLACK <= available <= MEMORY
+    assert free <= available <= MEMORY
     cpus = {key for key in said if key.startswith("node_cpu_seconds_total")}
     assert {key.split('"')[1] for key in cpus} == {"0"}
     assert is_start(box, said["node_boot_time_seconds"])

@@ -10,6 +10,16 @@ from target import SCALE, wait_until
 CONTROLLERS = "+memory +cpu +cpuset +io +pids"
 
 
+def unshare(pids=True, cgroups=True):
+    """The command line that runs a program as a container: in a cgroup namespace whose root is the
+    cgroup it is in, and as init of a pid namespace with a /proc that fits it, or without one of
+    both."""
+    words = ["unshare", "--mount"]
+    words += ["--cgroup"] if cgroups else []
+    words += ["--pid", "--fork", "--kill-child", "--mount-proc"] if pids else []
+    return words
+
+
 class Container(Cgroup):
     """A cgroup whose processes have it as root of their cgroup namespace, and an init process that
     sleeps in a pid namespace of its own. `shared_pids`: in the pid namespace of the host."""
@@ -23,10 +33,7 @@ class Container(Cgroup):
 
     def __enter__(self):
         super().__enter__()
-        namespaces = ["-C"] if self._own_cgroups else []
-        if not self._shared_pids:
-            namespaces += ["-p", "-f", "--kill-child", "--mount-proc"]
-        self._unshare = super().start("unshare", *namespaces, "sh", "-c",
+        self._unshare = super().start(*unshare(not self._shared_pids, self._own_cgroups), "sh", "-c",
                                       "echo ready; exec sleep infinity",
                                       stdout=subprocess.PIPE, text=True)
         assert self._unshare.stdout.readline() == "ready\n"

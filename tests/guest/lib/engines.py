@@ -15,6 +15,7 @@ import subprocess
 import time
 
 from cgroup import ROOT, Cgroup
+from container import unshare
 from disks import run, unmount
 from target import SCALE, wait_until
 
@@ -275,11 +276,9 @@ class Namespaces:
     """A bare container without an engine, as a command's prefix: a cgroup with namespaces of its
     own and a /proc that fits them."""
 
-    def __init__(self, group, pid=True, cgroup=True):
+    def __init__(self, group, pids=True, cgroups=True):
         self._words = ["sh", "-c", 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"', "sh",
-                       str(group.path), "unshare", "--mount"]
-        self._words += ["--cgroup"] if cgroup else []
-        self._words += ["--pid", "--fork", "--kill-child", "--mount-proc"] if pid else []
+                       str(group.path), *unshare(pids, cgroups)]
 
     def command(self, *words):
         """The command line that runs a program there."""
