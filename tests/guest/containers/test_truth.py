@@ -14,6 +14,7 @@ import time
 import pytest
 import view
 from cgroup import Cgroup
+from container import delegate_all
 from disks import filesystem, scratch_disk
 from engines import MIB, Limits, Namespaces, Podman, Reader
 from target import SCALE, helper, wait_until
@@ -305,23 +306,28 @@ def test_who_waits_for_a_disk_is_blocked(box, reader, place, cgroup_isolation):
 def test_idle_while_a_disk_is_waited_for(place, cgroup_isolation):
     """It is iowait, as the cgroup's pressure says; and no longer when nobody waits."""
     device = pathlib.Path(f"/sys/block/{scratch_disk().name}/dev").read_text().strip()
+    delegate_all()
     with Cgroup("waits", cpuset_cpus="1") as group:
         group.write("io.max", f"{device} wbps={4 * MIB}")
+
+        def pressure():
+            full = next(line for line in group.read("io.pressure").splitlines() if "full" in line)
+            return int(full.rpartition("=")[2]) / 1e6
+
         with Reader(Namespaces(group, pids=False)) as reader:
             def look():
                 row = view.Stat(reader.read("/proc/stat")).cpus["cpu"]
                 return row["iowait"] / view.TICKS, row["idle"] / view.TICKS
 
-            first, start = look(), time.monotonic()
+            before, first, start = pressure(), look(), time.monotonic()
             group.run("dd", "if=/dev/zero", f"of={place}/slow", "bs=1M", "count=16", "oflag=direct",
                       "status=none")
-            second, end = look(), time.monotonic()
+            second, after, end = look(), pressure(), time.monotonic()
             time.sleep(2.5 * SCALE)
             third, later = look(), time.monotonic()
-            full = next(line for line in group.read("io.pressure").splitlines() if "full" in line)
     waited = second[0] - first[0]
     # The kernel sums pressure up in steps of a tick on each CPU.
-    assert waited == pytest.approx(int(full.rpartition("=")[2]) / 1e6, rel=0.05, abs=0.1)
+    assert waited == pytest.approx(after - before, rel=0.05, abs=0.1)
     assert 0.5 * (end - start) < waited <= end - start + 3 * TICK
     # The reader's own look is all that may wait: for its program to be read.
     assert third[0] - second[0] < 0.1 * (later - end)
