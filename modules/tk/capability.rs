@@ -11,13 +11,25 @@ use super::bindings;
 pub(crate) enum Capability {
     /// `CAP_SYS_ADMIN`
     SysAdmin,
+    /// `CAP_NET_ADMIN`
+    NetAdmin,
+    /// `CAP_NET_BIND_SERVICE`
+    NetBindService,
+}
+
+impl Capability {
+    pub(super) fn number(self) -> kernel::ffi::c_int {
+        let number = match self {
+            Self::SysAdmin => bindings::CAP_SYS_ADMIN,
+            Self::NetAdmin => bindings::CAP_NET_ADMIN,
+            Self::NetBindService => bindings::CAP_NET_BIND_SERVICE,
+        };
+        number as kernel::ffi::c_int
+    }
 }
 
 /// Whether the current task has the capability in the initial user namespace.
 pub(crate) fn capable(capability: Capability) -> bool {
-    let number = match capability {
-        Capability::SysAdmin => bindings::CAP_SYS_ADMIN,
-    };
     // SAFETY: A valid number; the function has no other requirement.
-    unsafe { bindings::capable(number as kernel::ffi::c_int) }
+    unsafe { bindings::capable(capability.number()) }
 }

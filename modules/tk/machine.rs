@@ -60,3 +60,9 @@ pub(crate) fn vmalloc_total() -> u64 {
     // SAFETY: No requirements.
     unsafe { bindings::tk_helper_vmalloc_total_kb() }
 }
+
+/// How long a tick is, in milliseconds, rounded.
+pub(crate) fn tick_ms() -> u32 {
+    // SAFETY: No requirements.
+    unsafe { bindings::tk_helper_tick_ms() }
+}

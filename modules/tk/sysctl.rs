@@ -17,6 +17,10 @@
 
 use super::{
     bindings,
+    capability::{
+        capable,
+        Capability, //
+    },
     proc_file, //
 };
 use core::{
@@ -45,6 +49,10 @@ pub(crate) trait Sysctls: Sized + Send + Sync + 'static {
 
     /// The files.
     const FILES: &'static [File<Self>];
+
+    /// What writing needs in the initial user namespace, beside what the mode asks for: the root of
+    /// a container has the latter. Else `EPERM`.
+    const WRITER: Option<Capability> = None;
 }
 
 /// A file that shows a number and, unless it is a read-only one, takes a new one.
@@ -223,6 +231,9 @@ unsafe extern "C" fn handle<T: Sysctls>(
         pos,
     };
     from_result(|| {
+        if !call.is_read() && T::WRITER.is_some_and(|capability| !capable(capability)) {
+            return Err(EPERM);
+        }
         match &file.value {
             Value::Int(access) => access.answer(target, &call)?,
             Value::ULong(access) => access.answer(target, &call)?,

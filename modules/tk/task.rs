@@ -94,6 +94,40 @@ pub(crate) fn is_killed() -> bool {
     unsafe { bindings::tk_helper_fatal_signal_pending() }
 }
 
+/// Whether current is in another pid namespace than the initial one: in a container.
+pub(crate) fn is_in_container() -> bool {
+    pid_namespace_level() > 0
+}
+
+/// How many pid namespaces are around that of current.
+pub(crate) fn pid_namespace_level() -> u32 {
+    // SAFETY: No requirements.
+    unsafe { bindings::tk_helper_pid_namespace_level() }
+}
+
+/// What is known by a number in each pid namespace.
+#[derive(Clone, Copy)]
+pub(crate) enum NumberOf {
+    /// The thread.
+    Thread,
+    /// Its process.
+    Process,
+    /// Its session.
+    Session,
+}
+
+/// The number in the pid namespace so many levels outside that of current; 0 if it has none there.
+/// Process context.
+pub(crate) fn number_outside(task: &Task, what: NumberOf, levels: u32) -> i32 {
+    let kind = match what {
+        NumberOf::Thread => bindings::pid_type_PIDTYPE_PID,
+        NumberOf::Process => bindings::pid_type_PIDTYPE_TGID,
+        NumberOf::Session => bindings::pid_type_PIDTYPE_SID,
+    };
+    // SAFETY: The task is valid.
+    unsafe { bindings::tk_helper_pid_number_outside(task.as_ptr(), kind, levels) }
+}
+
 /// Whether current is a thread of a program, not of the kernel.
 pub(crate) fn is_user_task() -> bool {
     // SAFETY: No requirements.

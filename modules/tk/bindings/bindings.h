@@ -10,9 +10,17 @@
 #include <linux/mm.h>
 #include <linux/proc_fs.h>
 #include <linux/tkernel/access.h>
+#include <linux/tkernel/epoll.h>
+#include <linux/tkernel/mounts.h>
+#include <linux/tkernel/netbind.h>
 #include <linux/tkernel/pagecache.h>
+#include <linux/tkernel/pidfile.h>
+#include <linux/tkernel/proc.h>
 #include <linux/tkernel/process.h>
 #include <linux/tkernel/procview.h>
 #include <linux/tkernel/ptrace.h>
+#include <linux/tkernel/signal.h>
+#include <linux/tkernel/uname.h>
+#include <net/net_namespace.h>
 
 #include "helpers.h"

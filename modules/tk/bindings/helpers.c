@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/blkdev.h>
+#include <linux/capability.h>
 #include <linux/cgroup.h>
 #include <linux/cgroup_namespace.h>
 #include <linux/cleanup.h>
@@ -7,6 +8,7 @@
 #include <linux/dcache.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/jiffies.h>
 #include <linux/kstrtox.h>
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
@@ -25,6 +27,8 @@
 #include <linux/percpu.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
+#include <linux/printk.h>
+#include <linux/proc_fs.h>
 #include <linux/ptrace.h>
 #include <linux/ratelimit.h>
 #include <linux/rculist.h>
@@ -32,7 +36,9 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/seq_file.h>
+#include <linux/signal.h>
 #include <linux/slab.h>
+#include <linux/stacktrace.h>
 #include <linux/string.h>
 #include <linux/swap.h>
 #include <linux/time_namespace.h>
@@ -43,6 +49,8 @@
 #include <linux/vmstat.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
 
 #include "helpers.h"
 
@@ -141,6 +149,157 @@ bool tk_helper_path_exists(const char *name)
 		return false;
 	path_put(&path);
 	return true;
+}
+
+static int show_proc_file(struct seq_file *text, void *v)
+{
+	const struct tk_helper_proc_file *file = text->private;
+
+	return file->show(text, file->data);
+}
+
+static int open_proc_file(struct inode *inode, struct file *file)
+{
+	return single_open(file, show_proc_file, pde_data(inode));
+}
+
+static ssize_t write_proc_file(struct file *file, const char __user *text,
+			       size_t len, loff_t *pos)
+{
+	const struct tk_helper_proc_file *to = pde_data(file_inode(file));
+
+	return to->write(file, (__force const char *)text, len, to->data);
+}
+
+static const struct proc_ops proc_file_ops = {
+	.proc_open = open_proc_file,
+	.proc_read = seq_read,
+	.proc_write = write_proc_file,
+	.proc_lseek = seq_lseek,
+	.proc_release = single_release,
+};
+
+struct proc_dir_entry *
+tk_helper_proc_create(const char *name, umode_t mode,
+		      struct proc_dir_entry *directory,
+		      const struct tk_helper_proc_file *file)
+{
+	return proc_create_data(name, mode, directory, &proc_file_ops,
+				(void *)file);
+}
+
+bool tk_helper_file_capable(struct file *file, int capability)
+{
+	return file_ns_capable(file, &init_user_ns, capability);
+}
+
+bool tk_helper_file_net_capable(struct file *file, struct net *net,
+				int capability)
+{
+	return file_ns_capable(file, net->user_ns, capability);
+}
+
+struct net *tk_helper_net_of_current(void)
+{
+	return current->nsproxy->net_ns;
+}
+
+struct net *tk_helper_init_net(void)
+{
+	return &init_net;
+}
+
+void tk_helper_net_get(struct net *net)
+{
+	get_net(net);
+}
+
+void tk_helper_net_put(struct net *net)
+{
+	put_net(net);
+}
+
+struct tk_helper_pernet {
+	struct pernet_operations ops;
+	unsigned int id;
+};
+
+struct tk_helper_pernet *tk_helper_pernet_new(size_t size)
+{
+	struct tk_helper_pernet *pernet = kzalloc_obj(*pernet);
+	const struct pernet_operations ops = {
+		.id = pernet ? &pernet->id : NULL,
+		.size = size,
+	};
+	int ret;
+
+	if (!pernet)
+		return ERR_PTR(-ENOMEM);
+	/* Some members are constants, so not by assignment. */
+	memcpy(&pernet->ops, &ops, sizeof(ops));
+	ret = register_pernet_subsys(&pernet->ops);
+	if (ret) {
+		kfree(pernet);
+		return ERR_PTR(ret);
+	}
+	return pernet;
+}
+
+void *tk_helper_pernet_of(struct tk_helper_pernet *pernet, struct net *net)
+{
+	return net_generic(net, pernet->id);
+}
+
+void tk_helper_pernet_free(struct tk_helper_pernet *pernet)
+{
+	unregister_pernet_subsys(&pernet->ops);
+	kfree(pernet);
+}
+
+unsigned int tk_helper_pid_namespace_level(void)
+{
+	return task_active_pid_ns(current)->level;
+}
+
+pid_t tk_helper_pid_number_outside(struct task_struct *task, enum pid_type type,
+				   unsigned int levels)
+{
+	struct pid_namespace *ns = task_active_pid_ns(current);
+
+	while (levels-- && ns->parent)
+		ns = ns->parent;
+	/* 0 if the task isn't known there, as when it is further out. */
+	return __task_pid_nr_ns(task, type, ns);
+}
+
+bool tk_helper_signal_dumps_core(int sig)
+{
+	return sig_kernel_coredump(sig);
+}
+
+unsigned int tk_helper_save_stack(unsigned long *entries, unsigned int size)
+{
+	return stack_trace_save(entries, size, 1);
+}
+
+/* As dump_stack() has it. */
+void tk_helper_print_stack(const unsigned long *entries, unsigned int nr)
+{
+	unsigned int i;
+
+	printk(KERN_INFO "Call Trace:\n");
+	for (i = 0; i < nr; i++)
+		printk(KERN_INFO " %pS\n", (void *)entries[i]);
+}
+
+void tk_helper_print_line(const char *line, size_t len)
+{
+	printk(KERN_INFO "%.*s\n", (int)len, line);
+}
+
+unsigned int tk_helper_tick_ms(void)
+{
+	return jiffies_to_msecs(1);
 }
 
 static bool thread_is_to_stop(void)

@@ -6,6 +6,7 @@
 #ifndef _TK_HELPERS_H
 #define _TK_HELPERS_H
 
+#include <linux/pid_types.h>
 #include <linux/types.h>
 
 struct block_device;
@@ -14,7 +15,9 @@ struct cgroup_subsys_state;
 struct cpumask;
 struct file;
 struct mem_cgroup;
+struct net;
 struct pid;
+struct proc_dir_entry;
 struct ratelimit_state;
 struct seq_file;
 struct task_struct;
@@ -38,6 +41,42 @@ int tk_helper_file_dentry_count(struct file *file);
 void tk_helper_ratelimit_default_init(struct ratelimit_state *rs);
 
 bool tk_helper_path_exists(const char *path);
+
+/* A file of /proc: @show prints @data, @write gets it. */
+struct tk_helper_proc_file {
+	int (*show)(struct seq_file *text, void *data);
+	ssize_t (*write)(struct file *file, const char *text, size_t len,
+			 void *data);
+	void *data;
+};
+
+struct proc_dir_entry *
+tk_helper_proc_create(const char *name, umode_t mode,
+		      struct proc_dir_entry *directory,
+		      const struct tk_helper_proc_file *file);
+bool tk_helper_file_capable(struct file *file, int capability);
+bool tk_helper_file_net_capable(struct file *file, struct net *net,
+				int capability);
+
+struct net *tk_helper_net_of_current(void);
+struct net *tk_helper_init_net(void);
+void tk_helper_net_get(struct net *net);
+void tk_helper_net_put(struct net *net);
+
+struct tk_helper_pernet;
+struct tk_helper_pernet *tk_helper_pernet_new(size_t size);
+void *tk_helper_pernet_of(struct tk_helper_pernet *pernet, struct net *net);
+void tk_helper_pernet_free(struct tk_helper_pernet *pernet);
+
+unsigned int tk_helper_pid_namespace_level(void);
+pid_t tk_helper_pid_number_outside(struct task_struct *task, enum pid_type type,
+				   unsigned int levels);
+
+bool tk_helper_signal_dumps_core(int sig);
+unsigned int tk_helper_save_stack(unsigned long *entries, unsigned int size);
+void tk_helper_print_stack(const unsigned long *entries, unsigned int nr);
+void tk_helper_print_line(const char *line, size_t len);
+unsigned int tk_helper_tick_ms(void);
 
 bool tk_helper_wait_interrupted(void);
 void tk_helper_wait_woken(struct wait_queue_entry *entry, unsigned int state,

@@ -9,10 +9,16 @@
 //! C header: `include/linux/tkernel/hook.h`
 
 pub(crate) mod access;
+pub(crate) mod epoll;
+pub(crate) mod mounts;
+pub(crate) mod netbind;
 pub(crate) mod pagecache;
+pub(crate) mod pidfile;
 pub(crate) mod process;
 pub(crate) mod procview;
 pub(crate) mod ptrace;
+pub(crate) mod signal;
+pub(crate) mod uname;
 
 use core::marker::PhantomData;
 use kernel::{
