@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "lib"))
 # pylint: disable=wrong-import-position
 import abi  # noqa: E402
 import limit  # noqa: E402
+import traces  # noqa: E402
 from kernel_log import KernelLog  # noqa: E402
 from module import Module, Selftest  # noqa: E402
 from target import SCALE  # noqa: E402
@@ -88,6 +89,29 @@ def pclimit_module():
 def cgroup_isolation_module():
     """cgroup_isolation.ko."""
     yield from unloaded_afterwards(Module("cgroup_isolation"))
+
+
+def small_module(name):
+    """A fixture for a module that is loaded without parameters and leaves nothing behind."""
+
+    @pytest.fixture(name=name)
+    def fixture():
+        before = traces.all_names()
+        module = Module(name)
+        for loaded_module in unloaded_afterwards(module):
+            loaded_module.load()
+            yield loaded_module
+        assert traces.all_names() == before, f"{name} has left something behind"
+
+    return fixture
+
+
+nonpriv_netbind = small_module("nonpriv_netbind")
+shield_mounts = small_module("shield_mounts")
+release_suffix = small_module("release_suffix")
+hostinfo = small_module("hostinfo")
+fatal_signals = small_module("fatal_signals")
+epoll_min_wait = small_module("epoll_min_wait")
 
 
 @pytest.fixture

@@ -134,8 +134,12 @@ class Podman(Container):
     engine = "podman"
     _podman = ["podman", "--cgroup-manager=cgroupfs", "--runtime=crun"]
 
+    def run_options(self):
+        """Options of podman run, beside those about limits."""
+        return ["--network=host", "--log-driver=none", "--pull=never"]
+
     def _start(self):
-        options = ["--network=host", "--log-driver=none", "--pull=never"]
+        options = self.run_options()
         if self.limits.memory is not None:
             options += ["--memory", str(self.limits.memory)]
         if self.limits.cpus is not None:

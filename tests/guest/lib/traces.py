@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What modules leave in /proc."""
+
+import os
+import pathlib
+
+FEATURES = ("nonpriv_netbind", "shield_mounts", "release_suffix", "hostinfo", "fatal_signals",
+            "epoll_min_wait")
+
+# Where the features have files.
+FILES = {
+    "nonpriv_netbind": ["/proc/tkernel/nonpriv_netbind"],
+    "shield_mounts": ["/proc/tkernel/shield_mounts", "/proc/sys/kernel/shield_mounts_max"],
+    "release_suffix": ["/proc/tkernel/release_suffix"],
+    "hostinfo": ["/proc/sys/kernel/watch_host_pid", "/proc/self/hostinfo",
+                 "/proc/self/task/{}/hostinfo", "/proc/1/hostinfo"],
+    "fatal_signals": ["/proc/sys/kernel/print-fatal-signals-src-dst"],
+    "epoll_min_wait": ["/proc/sys/kernel/min_epoll_wait_time"],
+}
+
+
+def all_names():
+    """The names in the directories where features have files."""
+    names = set()
+    for directory in ("/proc/sys/kernel", "/proc/tkernel", "/proc/self", f"/proc/self/task/{os.getpid()}"):
+        path = pathlib.Path(directory)
+        if path.exists():
+            names |= {f"{directory.replace(str(os.getpid()), 'PID')}/{name}" for name in os.listdir(path)}
+    names |= {f"/proc/{name}" for name in os.listdir("/proc") if not name.isdigit()}
+    return names
+
+
+def files(feature):
+    """The paths of a feature's files."""
+    return [pathlib.Path(path.format(os.getpid())) for path in FILES[feature]]
