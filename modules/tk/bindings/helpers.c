@@ -287,14 +287,14 @@ void tk_helper_print_stack(const unsigned long *entries, unsigned int nr)
 {
 	unsigned int i;
 
-	printk(KERN_INFO "Call Trace:\n");
+	pr_info("Call Trace:\n");
 	for (i = 0; i < nr; i++)
-		printk(KERN_INFO " %pS\n", (void *)entries[i]);
+		pr_info(" %pS\n", (void *)entries[i]);
 }
 
 void tk_helper_print_line(const char *line, size_t len)
 {
-	printk(KERN_INFO "%.*s\n", (int)len, line);
+	pr_info("%.*s\n", (int)len, line);
 }
 
 unsigned int tk_helper_tick_ms(void)
