@@ -47,14 +47,19 @@ impl UnameHook for Suffix {
         if !self.is_on.load(Relaxed) || !task::is_in_container() {
             return;
         }
-        let text = release.text();
-        let dashes = text.iter().enumerate().filter(|(_, &byte)| byte == b'-');
-        let at = dashes
-            .map(|(index, _)| index)
-            .nth(BEFORE_DASH)
-            .unwrap_or(text.len());
-        release.insert(at, SUFFIX);
+        mark(release);
     }
+}
+
+/// Puts the suffix in, or leaves the release as it is if it would get too long.
+pub(crate) fn mark(release: &mut Release<'_>) {
+    let text = release.text();
+    let dashes = text.iter().enumerate().filter(|(_, &byte)| byte == b'-');
+    let at = dashes
+        .map(|(index, _)| index)
+        .nth(BEFORE_DASH)
+        .unwrap_or(text.len());
+    release.insert(at, SUFFIX);
 }
 
 impl TkernelFile for Suffix {

@@ -20,6 +20,8 @@ mod numbers;
 #[cfg(CONFIG_KUNIT)]
 mod percpu_tests;
 #[cfg(CONFIG_KUNIT)]
+mod release_tests;
+#[cfg(CONFIG_KUNIT)]
 mod table_tests;
 #[cfg(CONFIG_KUNIT)]
 mod wait_queue_tests;

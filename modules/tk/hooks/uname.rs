@@ -38,7 +38,8 @@ pub(crate) struct Release<'a> {
 }
 
 impl<'a> Release<'a> {
-    fn new(buffer: &'a mut [u8]) -> Option<Self> {
+    /// What stands in the buffer before its first zero byte; [`None`] without one.
+    pub(crate) fn new(buffer: &'a mut [u8]) -> Option<Self> {
         // INVARIANT: The position of a byte in the buffer.
         let len = buffer.iter().position(|&byte| byte == 0)?;
         Some(Self { buffer, len })

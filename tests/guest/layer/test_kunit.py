@@ -26,6 +26,10 @@ CASES = [
     "a_second_entry_takes_the_place_of_the_first",
     "nothing_is_lost_while_the_table_grows_and_shrinks",
     "the_state_belongs_to_the_table",
+    # release
+    "the_suffix_stands_before_the_third_dash",
+    "a_release_that_would_be_too_long_stays",
+    "nothing_is_put_in_behind_the_end",
     # wait_queue
     "a_true_condition_needs_no_wait",
     "a_wait_ends_when_its_time_is_over",
