@@ -7,7 +7,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-(($#)) || set -- ptrace pclimit procview
+(($#)) || set -- ptrace pclimit procview features
 status=0
 for name; do
 	"$here/$name.sh" || status=1

@@ -61,7 +61,7 @@ selftests() {
 programs() {
 	in_root make -C tests/guest/src OUT="$files"
 	in_root gcc "${cflags[@]}" -g -o "$files/demo/vault" demo/vault.c
-	for program in procview-cost ptrace-cost stream; do
+	for program in features-cost procview-cost ptrace-cost stream; do
 		in_root gcc "${cflags[@]}" -o "$files/bench/$program" "tests/bench/$program.c"
 	done
 	readme

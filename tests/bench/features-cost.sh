@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs in the guest, in deterministic time: what calls take that the small features
+# have hooks in: without them, with all of them loaded and set to do something, on
+# the host and in a container. Prints lines of WHO NAME NANOSECONDS.
+
+set -euo pipefail
+
+share=/usr/share/tkernel-rs
+features=(nonpriv_netbind shield_mounts release_suffix hostinfo fatal_signals epoll_min_wait)
+
+# Several processes, because one may need more than another for all that it does.
+cost() {
+	local who=$1
+	shift
+	for _ in 1 2 3 4 5; do
+		"$@" "$share/bench/features-cost" | sed "s/^/$who /"
+	done
+}
+
+in_container() { unshare --pid --fork --mount-proc "$@"; }
+
+# The clock is the verified TSC only from about a second after boot.
+until grep -q tsc /sys/devices/system/clocksource/clocksource0/current_clocksource; do
+	sleep 0.1
+done
+sleep 1
+ip link set lo up
+
+cost host env
+cost container in_container
+modprobe -a "${features[@]}" 2>/dev/null || exit 0
+cost host-loaded env
+cost container-loaded in_container
+echo 80 >/proc/tkernel/nonpriv_netbind
+echo "set nothing /nowhere" >/proc/tkernel/shield_mounts
+echo 1 >/proc/tkernel/release_suffix
+sysctl -q kernel.watch_host_pid=1 kernel.print-fatal-signals-src-dst=1 kernel.min_epoll_wait_time=5
+cost host-set env
+cost container-set in_container
+modprobe -ra "${features[@]}"
+cost host-again env
