@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """/proc/PID/hostinfo: what the host knows a process by."""
 
+import contextlib
 import errno
 import os
 import pathlib
@@ -12,7 +13,7 @@ import threading
 import linux
 import pytest
 from boxes import Bare, Box, outcome
-from target import SCALE
+from target import SCALE, wait_until
 from writes import sysctl_storm
 
 SWITCH = pathlib.Path("/proc/sys/kernel/watch_host_pid")
@@ -101,9 +102,8 @@ def test_container_learns_the_hosts_numbers(watching, kind):
     with kind() as box:
         child = box.start("sleep", "1000")
         try:
-            found = [int(name) for name in os.listdir("/proc") if name.isdigit() and
-                     outside(name, "sleep\n1000")]
-            [pid] = [pid for pid in found if len(status(pid, "NSpid")) == 2]
+            wait_until(sleepers, "the start of a program in the container")
+            [pid] = sleepers()
             inside = status(pid, "NSpid")[1]
             info = parse(box.read(f"/proc/{inside}/hostinfo"))
             assert info["Name"] == "sleep"
@@ -123,12 +123,15 @@ def test_container_learns_the_hosts_numbers(watching, kind):
             child.wait(30 * SCALE)
 
 
-def outside(name, words):
-    """Whether a process's command line is that."""
-    try:
-        return pathlib.Path(f"/proc/{name}/cmdline").read_text() == words.replace("\n", "\0") + "\0"
-    except OSError:
-        return False
+def sleepers():
+    """Processes in containers that sleep."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if pathlib.Path(f"/proc/{name}/cmdline").read_text() == "sleep\0001000\0" and len(
+                    status(name, "NSpid")) == 2:
+                found.append(int(name))
+    return found
 
 
 def test_nested_containers_add_a_column_each(watching):

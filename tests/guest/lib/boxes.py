@@ -36,6 +36,9 @@ class Bare:
         self.pid = self._unshare.pid
         if "--fork" in self._options:
             self.pid = engines.children(self.pid)[0]
+        if "--net" in self._options:
+            # As engines do.
+            self.run("ip", "link", "set", "lo", "up")
         return self
 
     def __exit__(self, *_):
