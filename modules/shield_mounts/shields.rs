@@ -2,8 +2,8 @@
 
 //! The list, and who it holds for.
 //!
-//! Lock order: the kernel's lock of all mounts, then [`Shields::list`]. Memory for changes is
-//! allocated before the latter is taken.
+//! Lock order: the kernel's lock of all mounts, then [`Shields::list`]. To allocate memory takes
+//! neither.
 
 use super::{
     command::Command,
