@@ -168,10 +168,10 @@ def test_own_setting_of_the_kernel_stays(fatal_signals):
 def test_containers_root_cant_switch(fatal_signals):
     """It would be heard on the host."""
     with Box("signals-root", "--security-opt=unmask=ALL") as box:
-        status, output = outcome(box, "sh", "-c", f"echo 1 >{SWITCH}")
+        status, output = outcome(box, "sh", "-c", f"echo 1 | tee {SWITCH}")
         assert status, output
     done = subprocess.run(["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", "sh", "-c",
-                           f"echo 1 >{SWITCH}"], capture_output=True, text=True, timeout=30 * SCALE,
+                           f"echo 1 | tee {SWITCH}"], capture_output=True, text=True, timeout=30 * SCALE,
                           check=False)
     assert done.returncode and "not permitted" in done.stderr
     assert SWITCH.read_text() == "0\n"

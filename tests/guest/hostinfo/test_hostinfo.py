@@ -173,7 +173,8 @@ def test_everybody_may_read(watching):
     assert parse(done.stdout)["NSpid"] == [os.getpid()]
     with Bare("--mount", "--pid", "--fork", "--mount-proc") as box:
         box.run("mount", "-o", "remount,hidepid=2", "/proc")
-        state, _ = outcome(box, "setpriv", f"--reuid={NOBODY}", "--clear-groups", "cat", "/proc/1/hostinfo")
+        state, _ = outcome(box, "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}",
+                           "--clear-groups", "cat", "/proc/1/hostinfo")
         assert state
 
 
@@ -212,10 +213,10 @@ def test_unloaded_file_is_gone_at_once(watching):
 def test_containers_root_cant_switch(hostinfo):
     """podman's has no CAP_SYS_ADMIN."""
     with Box("hostinfo-root", "--security-opt=unmask=ALL") as box:
-        state, output = outcome(box, "sh", "-c", f"echo 1 >{SWITCH}")
+        state, output = outcome(box, "sh", "-c", f"echo 1 | tee {SWITCH}")
         assert state, output
     done = subprocess.run(["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", "sh", "-c",
-                           f"echo 1 >{SWITCH}"], capture_output=True, text=True, timeout=30 * SCALE,
+                           f"echo 1 | tee {SWITCH}"], capture_output=True, text=True, timeout=30 * SCALE,
                           check=False)
     assert done.returncode and "not permitted" in done.stderr
     assert SWITCH.read_text() == "0\n"

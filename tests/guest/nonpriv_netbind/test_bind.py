@@ -235,7 +235,7 @@ def test_host_list_everywhere_holds_in_containers(nonpriv_netbind):
 def test_root_of_a_user_namespace_changes_its_own_network_only(nonpriv_netbind):
     """Made by nobody, with no right on the host."""
     write(FILE, b"80")
-    script = f"echo 443 >{FILE} && cat {FILE}"
+    script = f"echo 443 | tee {FILE} >/dev/null && cat {FILE}"
     done = subprocess.run(["unshare", "-Urn", "sh", "-c", script], user=NOBODY, group=NOBODY,
                           extra_groups=[], capture_output=True, text=True, timeout=30 * SCALE,
                           check=False)
@@ -258,12 +258,12 @@ def test_writing_needs_a_capability_over_the_network(nonpriv_netbind):
     """Either of two will do; being root or the file's owner won't."""
     for names, works in (((), False), (("sys_admin", "dac_override"), False), (("net_admin",), True),
                          (("net_bind_service",), True)):
-        done = subprocess.run([*capabilities(*names), "sh", "-c", f"echo 80 >{FILE}"], text=True,
+        done = subprocess.run([*capabilities(*names), "sh", "-c", f"echo 80 | tee {FILE}"], text=True,
                               capture_output=True, timeout=30 * SCALE, check=False)
         assert (done.returncode == 0) == works, (names, done.stderr)
         assert FILE.read_text() == ("80\n" if works else "")
         write(FILE, b"-80")
-    done = subprocess.run(["sh", "-c", f"echo 80 >{FILE}; cat {FILE}"], user=NOBODY, group=NOBODY,
+    done = subprocess.run(["sh", "-c", f"echo 80 | tee {FILE} >/dev/null"], user=NOBODY, group=NOBODY,
                           text=True, capture_output=True, timeout=30 * SCALE, check=False)
     assert done.stdout == "" and "not permitted" in done.stderr
 

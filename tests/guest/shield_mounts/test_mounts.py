@@ -151,7 +151,7 @@ def test_podman_container_doesnt_see_it(shield_mounts):
             # On the host it has another path, but there nothing is hidden anyway.
             assert str(share) in view("mounts", run)
             # Neither may it change anything.
-            status, output = outcome(box, "sh", "-c", f"echo 'clear nas:/export /data' >{FILE}")
+            status, output = outcome(box, "sh", "-c", f"echo 'clear nas:/export /data' | tee {FILE}")
             assert status and "not permitted" in output
             assert box.read(FILE) == "nas:/export on /data\n"
 
