@@ -6,6 +6,11 @@
 #                        with the patch applied as a commit
 #   patch.sh export DIR  writes hooks.patch from the last commit of DIR
 #   patch.sh count       says how much the patch changes
+#   patch.sh check DIR   says which hooks apply to the kernel source in DIR, and
+#                        where those that don't have to be looked at; fails if
+#                        one doesn't
+#   patch.sh newest      the same for the newest 7.x that the configured Debian
+#                        archive has
 
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
@@ -47,9 +52,90 @@ count() {
 		}' "$patch"
 }
 
+# Which hook a file belongs to: hooks.order names files hook by hook, each hook's
+# header first.
+hook_of() {
+	local path hook=common
+	while read -r path; do
+		[[ $path != include/linux/tkernel/*.h ]] || hook=$(basename "$path" .h)
+		[[ $hook != hook ]] || hook=common
+		# A line may be a pattern.
+		# shellcheck disable=SC2053
+		[[ $1 != $path ]] || break
+	done <"$here/hooks.order"
+	echo "$hook"
+}
+
+# Applies the patch to copies of the files that it changes, and says how that
+# went, a line for each hook in the patch's order.
+check() {
+	local tree=$1 work path hook=common line failed=0
+	local -A troubles=() moved=()
+	local -a hooks=()
+	[[ -e $tree/Kconfig ]] || die "$tree is no kernel source"
+	work=$(mktemp -d)
+	while read -r path; do
+		[[ ! -e $tree/$path ]] || (cd "$tree" && cp --parents "$path" "$work")
+	done < <(sed -n 's,^--- a/,,p' "$patch")
+	# Without the mail around it, which patch would take for garbage.
+	sed -n '/^diff /,$p' "$patch" |
+		"$here/in-root" patch -p1 -d "$work" --no-backup-if-mismatch -f -r - >"$work.log" 2>&1 || true
+	while read -r line; do
+		case $line in
+		'patching file '*)
+			path=${line#patching file } path=${path//\'/}
+			hook=$(hook_of "$path")
+			;;
+		'|+++ b/'*)
+			path=${line#|+++ b/} path=${path%%[[:space:]]*}
+			hook=$(hook_of "$path")
+			troubles[$hook]+="; $path is missing"
+			;;
+		'The next patch would create the file '*)
+			path=${line#The next patch would create the file } path=${path%,}
+			hook=$(hook_of "$path")
+			troubles[$hook]+="; $path is there already, or missing"
+			;;
+		*FAILED*) troubles[$hook]+="; $path: ${line%% --*}" ;;
+		*fuzz*) troubles[$hook]+="; $path: ${line} (look whether it is still the right place)" ;;
+		*offset*) moved[$hook]=1 ;;
+		esac
+		[[ " ${hooks[*]} " == *" $hook "* ]] || hooks+=("$hook")
+	done <"$work.log"
+	for hook in "${hooks[@]}"; do
+		if [[ ${troubles[$hook]:-} == *FAILED* || ${troubles[$hook]:-} == *missing* ]]; then
+			failed=1
+			printf '%-10s does not apply%s\n' "$hook" "${troubles[$hook]//; /$'\n\t'}"
+		elif [[ ${troubles[$hook]:-} ]]; then
+			printf '%-10s applies, but not exactly%s\n' "$hook" "${troubles[$hook]//; /$'\n\t'}"
+		else
+			printf '%-10s applies%s\n' "$hook" "${moved[$hook]:+, to lines that have moved}"
+		fi
+	done
+	rm -rf "$work" "$work.log"
+	((${#hooks[@]})) || die "nothing was patched"
+	return "$failed"
+}
+
+newest() {
+	local series version work status=0
+	read -r series version < <("$here/source.sh" --newest)
+	[[ $version ]] || die "the archive has no linux-source-7.x"
+	work=$(mktemp -d)
+	sed -n 's,^--- a/,*/,p; $a */Kconfig' "$patch" | "$here/in-root" tar -C "$work" \
+		-xf "$(TKERNEL_SOURCE_VERSION=$version "$here/source.sh" "$series")/linux-source-$series.tar.xz" \
+		--strip-components=1 --wildcards -T - 2>/dev/null || true
+	echo "hooks.patch on linux-source-$series $version:"
+	check "$work" || status=$?
+	rm -rf "$work"
+	return "$status"
+}
+
 case ${1:-} in
 open) open_tree "$(realpath -m "$2")" ;;
 export) export_patch "$(realpath "$2")" ;;
 count) count ;;
-*) die "usage: patch.sh open DIR | export DIR | count" ;;
+check) check "$(realpath "$2")" ;;
+newest) newest ;;
+*) die "usage: patch.sh open DIR | export DIR | count | check DIR | newest" ;;
 esac

@@ -5,7 +5,8 @@
 # (linux-source-SERIES.tar.xz) and Debian's own configs (config/). What is cached
 # is used; else the current version of backports is downloaded and verified by
 # a private apt that leaves the machine's alone. TKERNEL_SOURCE_VERSION pins the
-# package version.
+# package version. source.sh --newest prints the newest series 7.x that there is,
+# and its package's version.
 
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
@@ -42,6 +43,24 @@ download() (
 		apt-get download "linux-source-$series${pinned:+=$pinned}" \
 			"linux-config-$series${pinned:+=$pinned}"
 )
+
+newest() {
+	local package
+	lock source
+	work=$cache/source.new
+	rm -rf "$work"
+	set_up_apt
+	with_log "$cache/logs/source.log" apt-get update
+	package=$(apt-cache pkgnames linux-source-7. | grep -xE 'linux-source-7\.[0-9]+' | sort -V | tail -n 1)
+	[[ ! $package ]] || apt-cache show --no-all-versions "$package" |
+		sed -n "s/^Version: /${package#linux-source-} /p"
+	rm -rf "$work"
+}
+
+if [[ $series == --newest ]]; then
+	newest
+	exit
+fi
 
 dir=$(cached)
 if [[ ! $dir ]]; then
