@@ -32,6 +32,7 @@ rm -f out/files.key
 install -D -t "$files/include" include/uapi/ttools.h
 install -D -t "$files/demo" demo/demo.sh
 install -D -t "$files/bench" tests/bench/*.sh
+install -D -t "$files/bin" "$("$here/tkctl.sh")/tkctl"
 
 # The code blocks of the README, a file for each language.
 readme() {

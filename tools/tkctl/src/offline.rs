@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The scheduling class for offline work, BT.
+
+use crate::{machine::Machine, program, sys};
+use anyhow::{bail, Context, Result};
+use std::{collections::HashSet, ffi::OsString, io};
+
+/// Where the kernel has sched_ext, 7 is its policy, and BT comes after it.
+fn policy(machine: &Machine) -> libc::c_int {
+    if machine.has("/sys/kernel/sched_ext") {
+        8
+    } else {
+        7
+    }
+}
+
+/// Becomes the program, in the class.
+pub fn run(machine: &Machine, command: &[OsString]) -> Result<()> {
+    explained(sys::set_policy(0, policy(machine)), "this process")?;
+    Err(program::become_program(command).into())
+}
+
+/// Moves all threads of a process.
+pub fn move_process(machine: &Machine, pid: i32) -> Result<()> {
+    each_thread(machine, pid, |thread| {
+        match sys::set_policy(thread, policy(machine)) {
+            // It has ended since.
+            Err(error) if thread != pid && error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+            result => explained(result, &format!("process {pid}")),
+        }
+    })
+}
+
+/// Calls `act` once for each thread that the process has or makes meanwhile: threads inherit the
+/// class, so those of threads that have been moved need nothing, but may be visited.
+fn each_thread(machine: &Machine, pid: i32, mut act: impl FnMut(i32) -> Result<()>) -> Result<()> {
+    let mut done = HashSet::new();
+    loop {
+        let before = done.len();
+        for thread in threads(machine, pid)? {
+            if done.insert(thread) {
+                act(thread)?;
+            }
+        }
+        if done.len() == before {
+            return Ok(());
+        }
+    }
+}
+
+fn threads(machine: &Machine, pid: i32) -> Result<Vec<i32>> {
+    let directory = format!("/proc/{pid}/task");
+    let entries = match machine.path(&directory).read_dir() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("there is no process {pid}"),
+        entries => entries.context(directory)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        found.extend(
+            entry?
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse::<i32>().ok()),
+        );
+    }
+    Ok(found)
+}
+
+fn explained(result: io::Result<()>, whom: &str) -> Result<()> {
+    match result {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            bail!("this kernel has no class for offline work: is the module bt_sched_shim loaded?")
+        }
+        result => {
+            result.with_context(|| format!("can't move {whom} to the class for offline work"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, path::PathBuf};
+
+    struct Tree(PathBuf);
+
+    impl Tree {
+        fn new(name: &str, files: &[&str]) -> Self {
+            let dir = std::env::temp_dir().join(format!("tkctl-{name}-{}", std::process::id()));
+            for file in files {
+                fs::create_dir_all(dir.join(file)).unwrap();
+            }
+            Self(dir)
+        }
+    }
+
+    impl Drop for Tree {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn number_of_the_policy() {
+        let tree = Tree::new("policy", &["sys/kernel"]);
+        assert_eq!(policy(&Machine::at(&tree.0)), 7);
+        fs::create_dir(tree.0.join("sys/kernel/sched_ext")).unwrap();
+        assert_eq!(policy(&Machine::at(&tree.0)), 8);
+    }
+
+    #[test]
+    fn visits_threads_that_come_meanwhile_and_each_once() {
+        let tree = Tree::new("threads", &["proc/5/task/5", "proc/5/task/6"]);
+        let mut seen = Vec::new();
+        each_thread(&Machine::at(&tree.0), 5, |thread| {
+            seen.push(thread);
+            Ok(fs::create_dir_all(tree.0.join("proc/5/task/9"))?)
+        })
+        .unwrap();
+        seen.sort();
+        assert_eq!(seen, [5, 6, 9]);
+    }
+
+    #[test]
+    fn says_that_there_is_no_such_process() {
+        let tree = Tree::new("nobody", &["proc"]);
+        let error = move_process(&Machine::at(&tree.0), 7).unwrap_err();
+        assert_eq!(error.to_string(), "there is no process 7");
+    }
+
+    #[test]
+    fn one_sentence_where_the_class_is_missing() {
+        let result = Err(io::Error::from_raw_os_error(libc::EINVAL));
+        let error = format!("{:#}", explained(result, "x").unwrap_err());
+        assert!(
+            error.starts_with("this kernel has no class for offline work"),
+            "{error}"
+        );
+        let result = Err(io::Error::from_raw_os_error(libc::EPERM));
+        assert!(format!("{:#}", explained(result, "x").unwrap_err()).contains("can't move x"));
+    }
+}

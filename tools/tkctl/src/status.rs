@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the machine has of tkernel-rs: hooks, modules, their settings and counters.
+
+use crate::machine::Machine;
+use anyhow::{Context, Result};
+use comfy_table::{presets, ContentArrangement, Table};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{self, Write},
+    path::Path,
+};
+
+/// Where a module has its settings and counters.
+struct Feature {
+    module: &'static str,
+    /// What it can't be loaded without.
+    hooks: &'static [&'static str],
+    /// A directory, and the beginnings of the names of files there. What isn't there is left out.
+    settings: (&'static str, &'static [&'static str]),
+    /// Files with a number.
+    counters: &'static [&'static str],
+    /// A file with lines `NAME VALUE`.
+    table: Option<&'static str>,
+}
+
+// docs/ttools.md, docs/pclimit.md, docs/cgroup_isolation.md, and docs/ABI.
+const FEATURES: &[Feature] = &[
+    Feature {
+        module: "ttools",
+        hooks: &["ptrace", "access", "process"],
+        settings: ("/sys/module/ttools/parameters", &[""]),
+        counters: &[
+            "/sys/class/misc/ttools/protected",
+            "/sys/class/misc/ttools/refused",
+            "/sys/class/misc/ttools/refused_looks",
+        ],
+        table: None,
+    },
+    Feature {
+        module: "pclimit",
+        hooks: &["pagecache"],
+        settings: ("/proc/sys/vm", &["pagecache_limit_"]),
+        counters: &["/proc/sys/vm/pagecache_system_usage"],
+        table: Some("/proc/pagecache_limit"),
+    },
+    Feature {
+        module: "cgroup_isolation",
+        hooks: &["procview"],
+        settings: (
+            "/proc/sys/kernel",
+            &[
+                "stats_isolated",
+                "container_",
+                "cpuset_cpuinfo_show_realinfo",
+            ],
+        ),
+        counters: &[],
+        table: None,
+    },
+];
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Loaded,
+    /// Can be loaded with modprobe.
+    Installed,
+    Absent,
+}
+
+impl State {
+    fn as_str(self) -> &'static str {
+        match self {
+            State::Loaded => "loaded",
+            State::Installed => "not loaded",
+            State::Absent => "not installed",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Module {
+    name: &'static str,
+    state: State,
+    /// References that keep it loaded.
+    users: Option<u64>,
+    missing_hooks: Vec<&'static str>,
+    settings: Map<String, Value>,
+    counters: Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct Status {
+    kernel: String,
+    /// None if it can't be told.
+    hooks: Option<BTreeSet<String>>,
+    modules: Vec<Module>,
+}
+
+/// Prints all of it, as JSON or as a table, which takes the terminal's width if `wrap`.
+pub fn show(machine: &Machine, json: bool, wrap: bool, out: &mut dyn Write) -> Result<()> {
+    let status = collect(machine)?;
+    if json {
+        serde_json::to_writer_pretty(&mut *out, &status).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        print(&status, wrap, out)?;
+    }
+    Ok(())
+}
+
+fn collect(machine: &Machine) -> Result<Status> {
+    let kernel = machine
+        .line("/proc/sys/kernel/osrelease")
+        .context("/proc isn't mounted")?;
+    let hooks = hooks(machine);
+    let installed = installed(machine, &kernel);
+    let modules = FEATURES
+        .iter()
+        .map(|feature| module(machine, feature, hooks.as_ref(), &installed))
+        .collect();
+    Ok(Status {
+        kernel,
+        hooks,
+        modules,
+    })
+}
+
+/// The hooks that this kernel has, whoever provides them: those that can be registered with.
+fn hooks(machine: &Machine) -> Option<BTreeSet<String>> {
+    let symbols = machine.read("/proc/kallsyms").ok()?;
+    let mut found = BTreeSet::new();
+    for line in symbols.lines() {
+        // ADDRESS TYPE NAME [MODULE]
+        let name = line.split_ascii_whitespace().nth(2).unwrap_or_default();
+        let hook = name
+            .strip_prefix("tkernel_")
+            .and_then(|name| name.strip_suffix("_register"));
+        // What registers any of them isn't a hook itself.
+        found.extend(hook.filter(|hook| *hook != "hook").map(str::to_owned));
+    }
+    Some(found)
+}
+
+/// The names of the modules that modprobe can load.
+fn installed(machine: &Machine, kernel: &str) -> BTreeSet<String> {
+    let list = machine
+        .read(format!("/lib/modules/{kernel}/modules.dep"))
+        .unwrap_or_default();
+    list.lines()
+        .filter_map(|line| {
+            let file = Path::new(line.split(':').next()?).file_name()?.to_str()?;
+            Some(file.split(".ko").next()?.replace('-', "_"))
+        })
+        .collect()
+}
+
+fn module(
+    machine: &Machine,
+    feature: &Feature,
+    hooks: Option<&BTreeSet<String>>,
+    installed: &BTreeSet<String>,
+) -> Module {
+    let directory = format!("/sys/module/{}", feature.module);
+    let state = match machine.has(&directory) {
+        true => State::Loaded,
+        false if installed.contains(feature.module) => State::Installed,
+        false => State::Absent,
+    };
+    let lacks = |hook: &&str| hooks.is_some_and(|hooks| !hooks.contains(*hook));
+    let mut module = Module {
+        name: feature.module,
+        state,
+        users: machine.number(format!("{directory}/refcnt")).ok(),
+        missing_hooks: feature.hooks.iter().copied().filter(lacks).collect(),
+        settings: Map::new(),
+        counters: Map::new(),
+    };
+    if state == State::Loaded {
+        module.settings = settings(machine, feature.settings);
+        module.counters = counters(machine, feature);
+    }
+    module
+}
+
+/// A number where it is one.
+fn value(text: &str) -> Value {
+    text.parse::<i64>()
+        .map_or_else(|_| Value::from(text), Value::from)
+}
+
+fn settings(machine: &Machine, (directory, beginnings): (&str, &[&str])) -> Map<String, Value> {
+    let Ok(entries) = fs::read_dir(machine.path(directory)) else {
+        return Map::new();
+    };
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.retain(|name| {
+        beginnings
+            .iter()
+            .any(|beginning| name.starts_with(beginning))
+    });
+    names.sort();
+    names
+        .into_iter()
+        .filter_map(|name| {
+            let text = machine.line(format!("{directory}/{name}"))?;
+            Some((name, value(&text)))
+        })
+        .collect()
+}
+
+fn counters(machine: &Machine, feature: &Feature) -> Map<String, Value> {
+    let files = feature.counters.iter().filter_map(|file| {
+        let name = Path::new(file).file_name()?.to_str()?.to_owned();
+        Some((name, value(&machine.line(file)?)))
+    });
+    let lines = feature
+        .table
+        .and_then(|file| machine.counters(file).ok())
+        .unwrap_or_default();
+    files
+        .chain(lines.into_iter().map(|(name, count)| (name, count.into())))
+        .collect()
+}
+
+fn print(status: &Status, wrap: bool, out: &mut dyn Write) -> Result<()> {
+    let hooks = match &status.hooks {
+        None => "unknown: /proc/kallsyms can't be read".to_owned(),
+        Some(hooks) if hooks.is_empty() => "none: this kernel has no hooks.patch".to_owned(),
+        Some(hooks) => Vec::from_iter(hooks.iter().map(String::as_str)).join(", "),
+    };
+    writeln!(out, "kernel  {}\nhooks   {hooks}\n", status.kernel)?;
+
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(if wrap {
+            ContentArrangement::Dynamic
+        } else {
+            ContentArrangement::Disabled
+        })
+        .set_header(["MODULE", "STATE", "USERS", "SETTINGS", "COUNTERS"]);
+    for module in &status.modules {
+        let state = match module.missing_hooks.as_slice() {
+            [] => module.state.as_str().to_owned(),
+            missing => format!("{}\nno hook {}", module.state.as_str(), missing.join(", ")),
+        };
+        let users = module
+            .users
+            .map(|users| users.to_string())
+            .unwrap_or_default();
+        table.add_row([
+            module.name.to_owned(),
+            state,
+            users,
+            lines(&module.settings, |_| true),
+            lines(&module.counters, |value| value.as_i64() != Some(0)),
+        ]);
+    }
+    for line in table.lines() {
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+fn lines(values: &Map<String, Value>, shown: impl Fn(&Value) -> bool) -> String {
+    let lines = values
+        .iter()
+        .filter(|(_, value)| shown(value))
+        .map(|(name, value)| match value {
+            Value::String(text) => format!("{name} {text}"),
+            value => format!("{name} {value}"),
+        });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    const KALLSYMS: &str = "\
+0000000000000000 T tkernel_hook_register
+0000000000000000 T tkernel_ptrace_register
+0000000000000000 T tkernel_access_register
+0000000000000000 r __ksymtab_tkernel_access_register
+0000000000000000 t tkernel_process_register\t[tkhooks]
+";
+
+    struct Tree(PathBuf);
+
+    impl Tree {
+        fn new(name: &str, files: &[(&str, &str)]) -> Self {
+            let dir = std::env::temp_dir().join(format!("tkctl-{name}-{}", std::process::id()));
+            for (file, text) in files {
+                let path = dir.join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            Self(dir)
+        }
+
+        fn shown(&self, json: bool) -> String {
+            let mut out = Vec::new();
+            show(&Machine::at(&self.0), json, false, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        }
+    }
+
+    impl Drop for Tree {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn patched(name: &str) -> Tree {
+        Tree::new(
+            name,
+            &[
+                ("proc/sys/kernel/osrelease", "7.3.4-tk\n"),
+                ("proc/kallsyms", KALLSYMS),
+                (
+                    "lib/modules/7.3.4-tk/modules.dep",
+                    "updates/dkms/ttools.ko.xz:\nupdates/dkms/pclimit.ko: kernel/x.ko\n",
+                ),
+                ("sys/module/ttools/refcnt", "2\n"),
+                ("sys/class/misc/ttools/protected", "3\n"),
+                ("sys/class/misc/ttools/refused", "0\n"),
+                ("proc/sys/vm/pagecache_limit_ratio", "7\n"),
+            ],
+        )
+    }
+
+    #[test]
+    fn json_has_all_of_it() {
+        let status: Value = serde_json::from_str(&patched("json").shown(true)).unwrap();
+        assert_eq!(status["kernel"], "7.3.4-tk");
+        assert_eq!(
+            status["hooks"],
+            serde_json::json!(["access", "process", "ptrace"])
+        );
+        let ttools = &status["modules"][0];
+        assert_eq!(ttools["state"], "loaded");
+        assert_eq!(ttools["users"], 2);
+        assert_eq!(ttools["missing_hooks"], serde_json::json!([]));
+        assert_eq!(
+            ttools["counters"],
+            serde_json::json!({"protected": 3, "refused": 0})
+        );
+        let pclimit = &status["modules"][1];
+        assert_eq!(pclimit["state"], "installed");
+        assert_eq!(pclimit["missing_hooks"], serde_json::json!(["pagecache"]));
+        // What a module has isn't there while it isn't loaded.
+        assert_eq!(pclimit["settings"], serde_json::json!({}));
+        assert_eq!(status["modules"][2]["state"], "absent");
+    }
+
+    #[test]
+    fn table_is_for_people() {
+        let text = patched("table").shown(false);
+        assert!(text.contains("hooks   access, process, ptrace\n"), "{text}");
+        let row = |name: &str| {
+            text.lines()
+                .find(|line| line.trim().starts_with(name))
+                .unwrap()
+        };
+        assert!(row("ttools").contains("protected 3"), "{text}");
+        assert!(!text.contains("refused 0"), "{text}");
+        assert!(row("pclimit").contains("not loaded"), "{text}");
+        assert!(row("cgroup_isolation").contains("not installed"), "{text}");
+        assert!(text.contains("no hook procview"), "{text}");
+    }
+
+    #[test]
+    fn another_kernel_has_none() {
+        let tree = Tree::new(
+            "stock",
+            &[
+                ("proc/sys/kernel/osrelease", "6.12\n"),
+                ("proc/kallsyms", "0 T schedule\n"),
+            ],
+        );
+        assert!(tree
+            .shown(false)
+            .contains("none: this kernel has no hooks.patch"));
+        let unreadable = Tree::new("mute", &[("proc/sys/kernel/osrelease", "6.12\n")]);
+        assert!(unreadable.shown(false).contains("hooks   unknown"));
+        let status: Value = serde_json::from_str(&unreadable.shown(true)).unwrap();
+        assert_eq!(status["hooks"], Value::Null);
+        assert_eq!(status["modules"][0]["missing_hooks"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn settings_and_tables() {
+        let tree = patched("settings");
+        for (file, text) in [
+            ("sys/module/pclimit/refcnt", "0"),
+            (
+                "proc/pagecache_limit",
+                "nr_usage 5\nnr_limit 0\nnot a counter\n",
+            ),
+            ("proc/sys/vm/swappiness", "60"),
+        ] {
+            fs::create_dir_all(tree.0.join(file).parent().unwrap()).unwrap();
+            fs::write(tree.0.join(file), text).unwrap();
+        }
+        let status: Value = serde_json::from_str(&tree.shown(true)).unwrap();
+        let pclimit = &status["modules"][1];
+        assert_eq!(
+            pclimit["settings"],
+            serde_json::json!({"pagecache_limit_ratio": 7})
+        );
+        assert_eq!(
+            pclimit["counters"],
+            serde_json::json!({"nr_usage": 5, "nr_limit": 0})
+        );
+    }
+}
