@@ -32,6 +32,12 @@ clean:				## remove what was built, but for the cache
 	$(if $(wildcard $(KDIR)),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
 	rm -rf out
 
+## Packages. FLAVOURS: kernels to pack: cloud-amd64, amd64 (Debian's configurations), vm; may be empty
+FLAVOURS ?= cloud-amd64
+.PHONY: deb
+deb:				## make the Debian packages of all this, in out/deb
+	@build/deb.sh $(FLAVOURS)
+
 ## In the virtual machine. KERNEL_FLAVOUR: vm (patched), debug (with checkers), vanilla (not patched)
 .PHONY: kernel
 kernel:				## build the kernel with hooks.patch, print where it is
