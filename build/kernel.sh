@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernel.sh vm|vanilla|debug: builds that kernel unless the cache has it, and
-# prints its directory:
+# kernel.sh FLAVOUR: builds that kernel unless the cache has it, and prints its
+# directory. vm, vanilla and debug are small ones for the virtual machine;
+# cloud-amd64 and amd64 are for real ones, with Debian's own configuration.
 #   tree/     source and build, a KDIR for Rust modules
 #   bzImage   mods/lib/modules/   config
 #   make-args further arguments that `make` needs to build modules for it
 #   release   what uname -r says; written last, so it marks a finished kernel
-# An interrupted build goes on where it stopped.
+# An interrupted build goes on where it stopped. TKERNEL_REVISION=N makes it
+# another version, with N in its name, that is installed beside the one without.
 
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
@@ -20,9 +22,12 @@ flavour=${1:-}
 patch=$here/../hooks.patch
 fragments=("$here/kernel.config")
 make_args=()
+debian=
+# After a dot: GRUB takes it for newer than the one without.
+revision=${TKERNEL_REVISION:+.$TKERNEL_REVISION}
 case $flavour in
 vm)
-	tag=-tk about="10 minutes"
+	tag=$revision-tk about="10 minutes"
 	fragments+=("$here/hooks.config")
 	;;
 debug)
@@ -35,7 +40,12 @@ vanilla)
 	tag=-vanilla about="10 minutes"
 	patch=/dev/null
 	;;
-*) die "usage: kernel.sh vm|vanilla|debug" ;;
+cloud-amd64 | amd64)
+	tag=$revision-$flavour-tk about="an hour or more"
+	debian=yes
+	fragments=("$here/hooks.config" "$here/debian.config")
+	;;
+*) die "usage: kernel.sh vm|vanilla|debug|cloud-amd64|amd64" ;;
 esac
 
 # Fixed names and times, or no two builds would be alike.
@@ -45,9 +55,14 @@ kernel_make() {
 		KBUILD_BUILD_USER=tkernel KBUILD_BUILD_HOST=tkernel "$@"
 }
 
+all_fragments() {
+	[[ ! $debian ]] || "$here/in-root" xz -dc "$source/config/config.amd64_none_$flavour.xz"
+	cat "${fragments[@]}"
+}
+
 # One line per option, the last mention of it: a fragment overrules earlier ones.
 merged_fragments() {
-	cat "${fragments[@]}" | awk '
+	all_fragments | awk '
 		/^CONFIG_/ { split($0, part, "="); line[part[1]] = $0 }
 		/^# CONFIG_.* is not set$/ { line[$2] = $0 }
 		END { for (name in line) print line[name] }' | sort
@@ -55,15 +70,17 @@ merged_fragments() {
 }
 
 compilers() {
-	"$here/in-root" sh -c 'gcc --version; ld --version; rustc --version; bindgen --version; clang-19 --version'
+	"$here/in-root" sh -c 'gcc --version; ld --version; rustc --version; bindgen --version; clang-19 --version; pahole --version'
 }
 
 unpack() {
 	rm -rf "$entry/tree.new"
 	mkdir -p "$entry/tree.new"
 	# A fifth of the source is this one driver's register lists.
+	local but=(--exclude='*/drivers/gpu/drm/amd/include')
+	[[ ! $debian ]] || but=()
 	"$here/in-root" tar -xf "$source/linux-source-7.3.tar.xz" --strip-components=1 \
-		--exclude='*/drivers/gpu/drm/amd/include' -C "$entry/tree.new"
+		"${but[@]}" -C "$entry/tree.new"
 	"$here/in-root" patch -s -p1 -d "$entry/tree.new" <"$patch" >&2 ||
 		die "hooks.patch does not apply to $(basename "$source")"
 	mv "$entry/tree.new" "$tree"
@@ -80,7 +97,7 @@ check_config() {
 			;;
 		*) grep -qxF "$line" "$tree/.config" || lost+=("$line") ;;
 		esac
-	done <"$entry/fragment"
+	done < <(if [[ $debian ]]; then cat "${fragments[@]}"; else cat "$entry/fragment"; fi | grep CONFIG_)
 	((${#lost[@]} == 0)) && return
 	say "these options did not survive Kconfig:"
 	printf '\t%s\n' "${lost[@]}" >&2
