@@ -40,6 +40,14 @@ clippy() {
 	! grep -A 12 -E '^(warning|error)|WARNING' "$out/log"
 }
 
+tkctl_clippy() { build/tkctl.sh clippy --all-targets -- -D warnings; }
+
+# DKMS has to be told what Kbuild builds.
+dkms_modules() {
+	diff <(sed '/^ifdef/,/^endif/d' Kbuild | sed -n 's/^obj-m += \(.*\)\.o$/\1/p') \
+		<(sed -n 's/^BUILT_MODULE_NAME\[.*\]="\(.*\)"/\1/p' packaging/dkms.conf.in)
+}
+
 format() {
 	tracked '*.rs' | xargs build/in-root rustfmt --check --edition 2021 \
 		--config-path "$tree/.rustfmt.toml"
@@ -91,7 +99,8 @@ python_style() {
 # `unsafe` and raw bindings are the layer's alone.
 unsafe_outside_layer() {
 	! tracked 'modules/*.rs' | grep -v '^modules/tk/' |
-		xargs grep -nE '\bunsafe\b|\bbindings::' /dev/null
+		xargs grep -nE '\bunsafe\b|\bbindings::' /dev/null &&
+		! tracked 'tools/*.rs' | grep -v /sys.rs | xargs grep -nE '\bunsafe( |$)' /dev/null
 }
 
 # What a user can reach must not panic.
@@ -103,7 +112,7 @@ panics() {
 spdx() {
 	local file
 	local bad=0
-	for file in $(tracked '*.rs' '*.c' '*.h' '*.sh' '*.py' '*Kbuild' Makefile '*.config'); do
+	for file in $(tracked '*.rs' '*.c' '*.h' '*.sh' '*.py' '*Kbuild' Makefile '*.config' '*.toml'); do
 		head -n 3 "$file" | grep -q SPDX-License-Identifier && continue
 		echo "$file has no SPDX line"
 		bad=1
@@ -112,14 +121,16 @@ spdx() {
 }
 
 check "clippy, with the kernel's lints" clippy
+check "clippy on tkctl" tkctl_clippy
 check "rustfmt" format
 check "checkpatch --strict on hooks.patch" patch_style
 check "hooks.patch applies with git am and with patch -p1" patch_applies
 check "checkpatch --strict on C" c_style
 check "shellcheck" shell_style
 check "pyflakes" python_style
-check "unsafe code and raw bindings only in modules/tk" unsafe_outside_layer
+check "unsafe code and raw bindings only in modules/tk, and in tkctl's sys.rs" unsafe_outside_layer
 check "nothing that panics" panics
+check "DKMS builds the modules of Kbuild" dkms_modules
 check "SPDX lines" spdx
 
 echo "$passed passed, $failed failed"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Tests of what runs on this machine: `make vm`, the build for other kernels,
-# DKMS. Prints TAP.
+# Tests of what runs on this machine: `make vm`, the build for other kernels, the
+# rebase aid. Prints TAP. Packages and DKMS have packages.sh.
 
 set -uo pipefail
 
@@ -24,12 +24,6 @@ result() {
 		sed 's/^/# /' "$work/log" "$work"/{out,err,status} 2>/dev/null
 	fi
 	rm -f "$work"/{out,err,status}
-}
-
-# skip NAME REASON
-skip() {
-	count=$((count + 1))
-	echo "ok $count - $1 # SKIP $2"
 }
 
 # Not as part of the make that these tests may run under.
@@ -106,16 +100,26 @@ installs() {
 		[[ -z $(find "$work/src" -name '*.o' -o -name '*.ko') ]]
 }
 
-dkms_builds() {
-	mkdir -p "$work/dkms" "$work/usr"
-	rm -rf "$work/src"
-	copy "$work/usr/tkernel-rs-0.1" &&
-		build/in-root dkms build tkernel-rs/0.1 -k "$release" --no-depmod \
-			--kernelsourcedir "$tree" --dkmstree "$work/dkms" \
-			--sourcetree "$work/usr" --installtree "$work/dest" &&
-		find "$work/dkms" -name 'ttools.ko*' | grep . &&
-		find "$work/dkms" -name 'pclimit.ko*' | grep .
+# A kernel in which some of what the patch changes has changed.
+tells_which_hooks_apply() {
+	mkdir "$work/next" &&
+		(sed -n 's,^+++ b/,,p' hooks.patch; echo Kconfig) |
+			build/in-root rsync -a --files-from=- "$tree" "$work/next" &&
+		sed -n '/^diff /,$p' hooks.patch | build/in-root patch -s -R -p1 -d "$work/next" &&
+		build/patch.sh check "$work/next" >"$work/out" &&
+		! grep -v applies "$work/out" &&
+		sed -i s/ptrace_check_attach/ptrace_check_it/ "$work/next/kernel/ptrace.c" &&
+		rm "$work/next/kernel/fork.c" &&
+		sed -i '1i // One more line' "$work/next/mm/filemap.c" || return
+	build/patch.sh check "$work/next" >"$work/out" && return 1
+	grep '^ptrace *does not apply' "$work/out" &&
+		grep 'kernel/ptrace.c: Hunk .* FAILED' "$work/out" &&
+		grep 'kernel/fork.c is missing' "$work/out" &&
+		grep '^pagecache *applies, to lines' "$work/out" &&
+		grep '^procview *applies$' "$work/out"
 }
+
+tkctl_unit_tests() { build/tkctl.sh test; }
 
 kernel=$(build/kernel.sh "$flavour") || exit
 tree=$kernel/tree
@@ -130,11 +134,6 @@ result "make vm ends a guest that hangs" ends_a_hang
 result "make vm says that there is no such script" says_what_script_is_missing
 result "make refuses a kernel without the hooks" refuses_kernels_without_hooks
 result "make install installs modules and header, make clean cleans" installs
-if [[ $flavour == debug ]]; then
-	# It finds that the kernel was built with clang and asks for it by that
-	# name, which the build root doesn't have.
-	skip "DKMS builds the modules" "needs an unversioned clang"
-else
-	result "DKMS builds the modules" dkms_builds
-fi
+result "tkctl's unit tests" tkctl_unit_tests
+result "patch.sh check says which hooks apply" tells_which_hooks_apply
 echo "1..$count"
