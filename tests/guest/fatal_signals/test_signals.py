@@ -204,6 +204,8 @@ def test_comes_and_goes_while_signals_fly(fatal_signals, kernel_log, victim):
         fatal_signals.load()
         SWITCH.write_text("1\n")
         time.sleep(0.05)
+        # Or the kernel's buffer runs over before it is read.
+        kernel_log.read()
     for sender in senders:
         sender.kill()
         sender.wait(30 * SCALE)

@@ -136,7 +136,8 @@ def test_podman_container_doesnt_see_it(shield_mounts):
     """A volume that is given to it; df and findmnt by its path know nothing but what it is below."""
     with mounted(("nas:/export", "share")) as (share,):
         volume = f"--volume={share}:/data"
-        with Box("shield", volume) as box:
+        # The filter of system calls that is there by default knows no listmount(2).
+        with Box("shield", volume, "--security-opt=seccomp=unconfined") as box:
             for look in VIEWS:
                 if "listmount" not in look:
                     assert "/data" in view(look, box.run), look
