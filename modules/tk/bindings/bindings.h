@@ -19,6 +19,7 @@
 #include <linux/tkernel/process.h>
 #include <linux/tkernel/procview.h>
 #include <linux/tkernel/ptrace.h>
+#include <linux/tkernel/sched_slot.h>
 #include <linux/tkernel/signal.h>
 #include <linux/tkernel/uname.h>
 #include <net/net_namespace.h>

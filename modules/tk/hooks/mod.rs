@@ -17,6 +17,7 @@ pub(crate) mod pidfile;
 pub(crate) mod process;
 pub(crate) mod procview;
 pub(crate) mod ptrace;
+pub(crate) mod sched_slot;
 pub(crate) mod signal;
 pub(crate) mod uname;
 
