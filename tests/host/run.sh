@@ -126,6 +126,17 @@ tree=$kernel/tree
 read -ra make_args <"$kernel/make-args"
 release=$(<"$kernel/release")
 
+# The offline class's decisions, on a model of the kernel's slot.
+policy_keeps_its_promises() {
+	build/in-root rustc --edition 2021 --crate-type rlib --crate-name kernel \
+		--out-dir "$work" tests/host/bt_policy/kernel.rs &&
+		build/in-root rustc --edition 2021 -O -C overflow-checks=on \
+			--extern kernel="$work/libkernel.rlib" -o "$work/policy" \
+			tests/host/bt_policy/main.rs &&
+		"$work/policy"
+}
+
+result "the policy of bt_sched_shim keeps its promises" policy_keeps_its_promises
 result "make vm passes output and status on" passes_status_and_output
 result "make vm prints nothing of its own" succeeds_silently
 result "make vm keeps binary output" keeps_binary_output

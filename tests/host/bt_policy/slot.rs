@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A model of the kernel's slot, with the interface of `modules/tk/hooks/sched_slot.rs`.
+
+use crate::{
+    offline::Offline,
+    settings::Settings, //
+};
+use kernel::cpumask::Cpumask;
+use std::cell::{
+    Cell,
+    RefCell, //
+};
+
+pub(crate) const MS: u64 = 1_000_000;
+pub(crate) const SECOND: u64 = 1000 * MS;
+const STEP: u64 = MS / 4;
+const TICK: u64 = 4 * MS;
+
+pub(crate) trait Class {
+    fn enqueue(&self, queue: &mut Queue, task: &mut Entity, why: Why);
+    fn dequeue(&self, queue: &mut Queue, task: &mut Entity, why: Why);
+    fn run(&self, queue: &mut Queue, task: &mut Entity, waited: u64);
+    fn charge(&self, queue: &mut Queue, task: &mut Entity, ran: u64) -> u64;
+    fn tick(&self, queue: &mut Queue, task: &mut Entity) -> bool;
+    fn preempt(&self, queue: &mut Queue, running: &mut Entity, woken: &Entity) -> bool;
+    fn give_way(&self, queue: &mut Queue, task: &mut Entity);
+    fn select_cpu(&self, task: &Entity, previous: u32, wake: Wake, allowed: &Cpumask) -> u32;
+    fn newidle(&self, queue: &mut Queue, waiting: &Cpumask) -> Option<u32>;
+    fn push(&self, queue: &mut Queue, task: &Entity, allowed: &Cpumask) -> Option<u32>;
+    fn floor(&self, queue: &mut Queue, waited: u64) -> u64;
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    Sleep,
+    Migrate,
+    Switch,
+    Change,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Wake {
+    pub(crate) new: bool,
+    pub(crate) sync: bool,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Entity {
+    key: u64,
+    weight: u64,
+    numbers: [u64; 6],
+}
+
+impl Entity {
+    pub(crate) fn key(&self) -> u64 {
+        self.key
+    }
+    pub(crate) fn set_key(&mut self, key: u64) {
+        self.key = key;
+    }
+    pub(crate) fn weight(&self) -> u64 {
+        self.weight
+    }
+    pub(crate) fn numbers(&self) -> &[u64; 6] {
+        &self.numbers
+    }
+    pub(crate) fn numbers_mut(&mut self) -> &mut [u64; 6] {
+        &mut self.numbers
+    }
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Queue {
+    now: u64,
+    cpu: u32,
+    first_key: u64,
+    waiting: u32,
+    queued: u32,
+    online: u32,
+    numbers: [u64; 10],
+}
+
+impl Queue {
+    pub(crate) fn now(&self) -> u64 {
+        self.now
+    }
+    pub(crate) fn cpu(&self) -> u32 {
+        self.cpu
+    }
+    pub(crate) fn first_key(&self) -> Option<u64> {
+        (self.waiting != 0).then_some(self.first_key)
+    }
+    pub(crate) fn waiting(&self) -> u32 {
+        self.waiting
+    }
+    pub(crate) fn queued(&self) -> u32 {
+        self.queued
+    }
+    pub(crate) fn online(&self) -> u32 {
+        self.online
+    }
+    pub(crate) fn numbers(&self) -> &[u64; 10] {
+        &self.numbers
+    }
+    pub(crate) fn numbers_mut(&mut self) -> &mut [u64; 10] {
+        &mut self.numbers
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Facts {
+    pub(crate) queued: u32,
+    pub(crate) online: u32,
+    pub(crate) idle: bool,
+    pub(crate) throttled: bool,
+    pub(crate) load: u64,
+}
+
+thread_local! {
+    static FACTS: RefCell<Vec<Facts>> = const { RefCell::new(Vec::new()) };
+    static SETTINGS: Cell<Settings> = const { Cell::new(Settings { limit: None, floor: 0 }) };
+}
+
+pub(crate) fn settings() -> Settings {
+    SETTINGS.get()
+}
+
+impl Facts {
+    pub(crate) fn of(cpu: u32) -> Option<Self> {
+        FACTS.with_borrow(|facts| facts.get(cpu as usize).copied())
+    }
+}
+
+pub(crate) fn share_cache(_a: u32, _b: u32) -> bool {
+    true
+}
+
+pub(crate) fn cpus_from(cpus: &Cpumask, start: u32) -> impl Iterator<Item = u32> {
+    let mask = cpus.0;
+    (start..64)
+        .chain(0..start)
+        .filter(move |cpu| mask >> cpu & 1 != 0)
+}
+
+#[derive(Default)]
+struct Task {
+    entity: Entity,
+    ran: u64,
+    /// Where it waits or runs.
+    cpu: Option<usize>,
+    last_cpu: usize,
+    since: u64,
+    /// Runs as a normal task for so long, of which it has had a part.
+    lifted: u64,
+    lift_had: u64,
+    /// Computes and sleeps for so long, unless it never sleeps.
+    rhythm: Option<(u64, u64)>,
+    burst: u64,
+    wakes_at: u64,
+}
+
+#[derive(Default)]
+struct Cpu {
+    queue: Queue,
+    waiting: Vec<usize>,
+    running: Option<usize>,
+    throttled_until: u64,
+}
+
+pub(crate) struct Machine {
+    class: Offline,
+    tasks: Vec<Task>,
+    cpus: Vec<Cpu>,
+    now: u64,
+    pub(crate) moves: u32,
+}
+
+impl Machine {
+    pub(crate) fn new(cpus: usize, settings: Settings) -> Self {
+        SETTINGS.set(settings);
+        let mut machine = Self {
+            class: Offline::new(false, false),
+            tasks: Vec::new(),
+            cpus: (0..cpus).map(|_| Cpu::default()).collect(),
+            now: 1_234_567,
+            moves: 0,
+        };
+        for (number, cpu) in machine.cpus.iter_mut().enumerate() {
+            cpu.queue.cpu = number as u32;
+        }
+        machine
+    }
+
+    pub(crate) fn add(&mut self, cpu: usize, weight: u64) -> usize {
+        let mut task = Task::default();
+        task.entity.weight = weight;
+        self.tasks.push(task);
+        let task = self.tasks.len() - 1;
+        self.join(cpu, task, Why::Switch);
+        task
+    }
+
+    pub(crate) fn sleeps(&mut self, task: usize, computes: u64, sleeps: u64) {
+        self.tasks[task].rhythm = Some((computes, sleeps));
+    }
+
+    pub(crate) fn seconds(&self, task: usize) -> f64 {
+        self.tasks[task].ran as f64 / SECOND as f64
+    }
+
+    /// How many tasks each CPU has.
+    pub(crate) fn spread(&self) -> Vec<u32> {
+        self.cpus.iter().map(|cpu| cpu.queue.queued).collect()
+    }
+
+    fn look(&mut self, cpu: usize) {
+        let first = self
+            .first(cpu)
+            .map_or(0, |task| self.tasks[task].entity.key);
+        let Cpu { queue, waiting, .. } = &mut self.cpus[cpu];
+        queue.now = self.now;
+        queue.first_key = first;
+        queue.waiting = waiting.len() as u32;
+    }
+
+    fn first(&self, cpu: usize) -> Option<usize> {
+        self.cpus[cpu].waiting.iter().copied().reduce(|a, b| {
+            let (x, y) = (self.tasks[a].entity.key, self.tasks[b].entity.key);
+            if (y.wrapping_sub(x) as i64) < 0 {
+                b
+            } else {
+                a
+            }
+        })
+    }
+
+    fn join(&mut self, cpu: usize, task: usize, why: Why) {
+        self.look(cpu);
+        let state = &mut self.tasks[task];
+        self.class
+            .enqueue(&mut self.cpus[cpu].queue, &mut state.entity, why);
+        state.cpu = Some(cpu);
+        state.last_cpu = cpu;
+        if why != Why::Migrate {
+            state.since = self.now;
+        }
+        self.cpus[cpu].queue.queued += 1;
+        self.cpus[cpu].waiting.push(task);
+        self.look(cpu);
+    }
+
+    fn leave(&mut self, cpu: usize, task: usize, why: Why) {
+        self.cpus[cpu].waiting.retain(|&other| other != task);
+        if self.cpus[cpu].running == Some(task) {
+            self.cpus[cpu].running = None;
+        }
+        self.cpus[cpu].queue.queued -= 1;
+        self.look(cpu);
+        self.tasks[task].cpu = None;
+        self.class
+            .dequeue(&mut self.cpus[cpu].queue, &mut self.tasks[task].entity, why);
+    }
+
+    fn facts(&mut self, online: &dyn Fn(u32, u64) -> bool) {
+        let facts = self
+            .cpus
+            .iter()
+            .enumerate()
+            .map(|(number, cpu)| {
+                let online = u32::from(online(number as u32, self.now));
+                Facts {
+                    queued: cpu.queue.queued,
+                    online,
+                    idle: online == 0 && cpu.queue.queued == 0,
+                    throttled: self.now < cpu.throttled_until,
+                    load: cpu.queue.numbers[0],
+                }
+            })
+            .collect();
+        FACTS.set(facts);
+    }
+
+    fn charge(&mut self, cpu: usize, task: usize, ran: u64) {
+        self.look(cpu);
+        let state = &mut self.tasks[task];
+        let pause = self
+            .class
+            .charge(&mut self.cpus[cpu].queue, &mut state.entity, ran);
+        if pause != 0 {
+            self.cpus[cpu].throttled_until = self.now + pause;
+        }
+    }
+
+    /// For so long, with online work where and when it says.
+    pub(crate) fn run(&mut self, time: u64, online: impl Fn(u32, u64) -> bool) {
+        let end = self.now + time;
+        while self.now < end {
+            self.step(&online);
+        }
+    }
+
+    fn step(&mut self, online: &dyn Fn(u32, u64) -> bool) {
+        self.now += STEP;
+        self.facts(online);
+        let all = Cpumask((1 << self.cpus.len()) - 1);
+
+        for task in 0..self.tasks.len() {
+            let state = &self.tasks[task];
+            if state.cpu.is_none() && self.now >= state.wakes_at {
+                let wake = Wake {
+                    new: false,
+                    sync: false,
+                };
+                let cpu = self
+                    .class
+                    .select_cpu(&state.entity, state.last_cpu as u32, wake, &all);
+                self.join(cpu as usize, task, Why::Sleep);
+                self.facts(online);
+            }
+        }
+
+        for cpu in 0..self.cpus.len() {
+            let busy = online(cpu as u32, self.now);
+            self.cpus[cpu].queue.online = u32::from(busy);
+
+            // What ran until now.
+            if let Some(task) = self.cpus[cpu].running {
+                self.tasks[task].ran += STEP;
+                self.charge(cpu, task, STEP);
+                if let Some((computes, sleeps)) = self.tasks[task].rhythm {
+                    self.tasks[task].burst += STEP;
+                    if self.tasks[task].burst >= computes {
+                        self.tasks[task].burst = 0;
+                        self.tasks[task].wakes_at = self.now + sleeps;
+                        self.leave(cpu, task, Why::Sleep);
+                    }
+                }
+            }
+            // A lifted task shares with the online work; here it goes first.
+            let lifted = self.cpus[cpu]
+                .waiting
+                .iter()
+                .copied()
+                .find(|&task| self.tasks[task].lifted != 0);
+            if let (true, Some(task)) = (busy, lifted) {
+                let state = &mut self.tasks[task];
+                state.ran += STEP;
+                state.lift_had += STEP;
+                if state.lift_had >= state.lifted {
+                    let had = std::mem::take(&mut state.lift_had);
+                    state.lifted = 0;
+                    state.since = self.now;
+                    self.charge(cpu, task, had);
+                }
+            }
+
+            let mut resched = false;
+            let phase = TICK / self.cpus.len() as u64 * cpu as u64 / STEP * STEP;
+            if (self.now / STEP * STEP + phase) % TICK < STEP {
+                resched = self.tick(cpu, busy, online, &all);
+            }
+            self.pick(cpu, busy, resched, &all);
+            self.facts(online);
+        }
+    }
+
+    fn tick(
+        &mut self,
+        cpu: usize,
+        busy: bool,
+        online: &dyn Fn(u32, u64) -> bool,
+        all: &Cpumask,
+    ) -> bool {
+        let mut resched = false;
+        if let Some(task) = self.cpus[cpu].running {
+            self.look(cpu);
+            if self.cpus[cpu].queue.waiting != 0 {
+                let state = &mut self.tasks[task];
+                resched = self
+                    .class
+                    .tick(&mut self.cpus[cpu].queue, &mut state.entity);
+            }
+        }
+        for _ in 0..8 {
+            let Some(task) = self.first(cpu) else { break };
+            self.look(cpu);
+            let state = &self.tasks[task];
+            if state.lifted != 0 {
+                break;
+            }
+            let Some(to) = self
+                .class
+                .push(&mut self.cpus[cpu].queue, &state.entity, all)
+            else {
+                break;
+            };
+            self.leave(cpu, task, Why::Migrate);
+            self.join(to as usize, task, Why::Migrate);
+            self.moves += 1;
+            self.facts(online);
+        }
+        if let (true, Some(task)) = (busy, self.first(cpu)) {
+            self.look(cpu);
+            let waited = self.now - self.tasks[task].since;
+            let grant = self.class.floor(&mut self.cpus[cpu].queue, waited);
+            if self.tasks[task].lifted == 0 {
+                self.tasks[task].lifted = grant;
+            }
+        }
+        resched
+    }
+
+    fn pick(&mut self, cpu: usize, busy: bool, resched: bool, all: &Cpumask) {
+        let stop = busy || self.now < self.cpus[cpu].throttled_until;
+        if stop || resched {
+            if let Some(task) = self.cpus[cpu].running.take() {
+                self.tasks[task].since = self.now;
+                self.cpus[cpu].waiting.push(task);
+            }
+        }
+        if stop || self.cpus[cpu].running.is_some() {
+            return;
+        }
+        if self.cpus[cpu].queue.queued == 0 {
+            let waiting = (0..self.cpus.len())
+                .filter(|&other| !self.cpus[other].waiting.is_empty() && all.0 >> other & 1 != 0)
+                .fold(0, |mask, other| mask | 1 << other);
+            if waiting == 0 {
+                return;
+            }
+            self.look(cpu);
+            let from = self
+                .class
+                .newidle(&mut self.cpus[cpu].queue, &Cpumask(waiting));
+            if let Some(task) = from.and_then(|from| self.first(from as usize)) {
+                let from = self.tasks[task].last_cpu;
+                self.leave(from, task, Why::Migrate);
+                self.join(cpu, task, Why::Migrate);
+                self.moves += 1;
+            }
+        }
+        if let Some(task) = self.first(cpu) {
+            self.cpus[cpu].waiting.retain(|&other| other != task);
+            self.cpus[cpu].running = Some(task);
+            self.look(cpu);
+            let state = &mut self.tasks[task];
+            let waited = self.now - state.since;
+            self.class
+                .run(&mut self.cpus[cpu].queue, &mut state.entity, waited);
+        }
+    }
+}
