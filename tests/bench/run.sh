@@ -3,11 +3,12 @@
 #
 # run.sh [NAME…]: the benchmarks, in deterministic time: they give the same on a
 # busy machine. Exits with an error if one of them misses a target of the project.
+# Without a NAME all but bt-sched, which takes two hours.
 
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-(($#)) || set -- ptrace pclimit procview features
+(($#)) || set -- ptrace pclimit procview features bt-cost
 status=0
 for name; do
 	"$here/$name.sh" || status=1

@@ -49,21 +49,24 @@ readme() {
 
 # The kernel's own tests of what our hooks touch.
 selftests() {
-	[[ $(cat "$files/kselftest/of" 2>/dev/null) != "$kernel" ]] || return 0
+	local targets="ptrace sched membarrier futex"
+	[[ $(cat "$files/kselftest/of" 2>/dev/null) != "$kernel $targets" ]] || return 0
 	rm -rf "$files/kselftest" out/kselftest
 	mkdir -p out/kselftest
 	# With gcc, whatever the kernel was built with.
-	in_root make -C "$kernel/tree/tools/testing/selftests" TARGETS=ptrace \
+	in_root make -C "$kernel/tree/tools/testing/selftests" TARGETS="$targets" \
 		KHDR_INCLUDES="-isystem $kernel/tree/usr/include" \
 		O="$checkout/out/kselftest" INSTALL_PATH="$files/kselftest" install
-	echo "$kernel" >"$files/kselftest/of"
+	# A program that its Makefile takes for a script, and looks for in the source.
+	install -D -t "$files/kselftest/sched" out/kselftest/kselftest/sched/cs_prctl_test
+	echo "$kernel $targets" >"$files/kselftest/of"
 }
 
 programs() {
 	in_root make -C tests/guest/src OUT="$files"
 	in_root gcc "${cflags[@]}" -g -o "$files/demo/vault" demo/vault.c
-	for program in features-cost procview-cost ptrace-cost stream; do
-		in_root gcc "${cflags[@]}" -o "$files/bench/$program" "tests/bench/$program.c"
+	for program in bt-beside bt-pipe bt-wake features-cost procview-cost ptrace-cost stream; do
+		in_root gcc "${cflags[@]}" -pthread -o "$files/bench/$program" "tests/bench/$program.c"
 	done
 	readme
 	selftests

@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs in the guest, in deterministic time: what switching between tasks costs
+# without bt_sched_shim, with it loaded and nobody in its class, and in the class.
+# Prints lines of "ROW TEST NANOSECONDS".
+#
+# ROW: none, loaded, bt, and idle, which is SCHED_IDLE. TEST: pipe (a round of two
+# processes that hand something to each other), apart (they are on two CPUs, each of
+# which goes idle in between), hackbench.
+
+set -euo pipefail
+
+share=/usr/share/tkernel-rs
+bench=$share/bench
+cpus=$(nproc)
+
+# The clock is the verified TSC only from about a second after boot.
+until grep -q tsc /sys/devices/system/clocksource/clocksource0/current_clocksource; do
+	sleep 0.1
+done
+sleep 1
+# With long turns of the emulated CPUs, what waits for another would seem to take
+# milliseconds.
+((cpus == 1)) || "$share/bin/turns" 10
+echo 0 >/proc/sys/kernel/sched_autogroup_enabled
+
+median() { sort -n | awk '{ value[NR] = $1 } END { printf "%d\n", value[int((NR + 1) / 2)] }'; }
+
+beside() { "$bench/bt-beside" "$@"; }
+
+# pipe POLICY ARGUMENTS OF bt-pipe…: the median batch's round.
+pipe() {
+	local policy=$1
+	shift
+	beside -P "$policy" "$bench/bt-pipe" 20000 100 "$@" | awk '/^pipe / { print $4 }'
+}
+
+# Of several, because how they meet on the pipes isn't the same each time.
+hackbench_time() {
+	local policy=$1
+	for _ in 1 2 3 4 5; do
+		beside -P "$policy" hackbench -l 200 -g 2 | awk '/^beside / { print $2 }'
+	done | median
+}
+
+row() {
+	local name=$1 policy=$2
+	echo "$name pipe $(pipe "$policy")"
+	((cpus == 1)) || echo "$name apart $(pipe "$policy" apart)"
+	echo "$name hackbench $(hackbench_time "$policy")"
+}
+
+hackbench -l 10 -g 1 >/dev/null
+pipe 0 >/dev/null
+
+row none 0
+row idle 5
+modprobe bt_sched_shim 2>/dev/null || exit 0
+row loaded 0
+policy=7
+[[ ! -e /sys/kernel/sched_ext ]] || policy=8
+row bt "$policy"
+rmmod bt_sched_shim

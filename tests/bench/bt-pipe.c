@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bt-pipe ROUNDS [BATCH [apart]]: two processes hand four bytes to each other
+ * through two pipes, as `perf bench sched pipe` does, but with the time of each
+ * round: prints "pipe COUNT MEAN P50 P99 P99.9 MAX", in ns. With a BATCH, the time
+ * of so many rounds is taken at once, and divided by that: the clock and timer ticks
+ * don't count then. "apart" pins the two to the CPUs 0 and 1.
+ */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bt-times.h"
+
+static void pass_on(int from, int to)
+{
+	int token;
+
+	if (read(from, &token, sizeof(token)) != sizeof(token) ||
+	    write(to, &token, sizeof(token)) != sizeof(token)) {
+		perror("bt-pipe");
+		_exit(1);
+	}
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus)) {
+		perror("sched_setaffinity");
+		_exit(1);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int rounds = argc > 1 ? atoi(argv[1]) : 0, batch = argc > 2 ? atoi(argv[2]) : 1;
+	int apart = argc > 3 && !strcmp(argv[3], "apart");
+	int there[2], back[2], token = 0, i, j, status;
+	long long *times;
+	pid_t other;
+
+	if (batch < 1 || rounds < batch || rounds % batch) {
+		fprintf(stderr, "usage: bt-pipe ROUNDS [BATCH [apart]]\n");
+		return 2;
+	}
+	if (pipe(there) || pipe(back)) {
+		perror("pipe");
+		return 1;
+	}
+	times = alloc_times(rounds / batch);
+	other = fork();
+	if (other < 0) {
+		perror("fork");
+		return 1;
+	}
+	if (apart)
+		pin(!other);
+	if (!other) {
+		for (i = 0; i < rounds; i++)
+			pass_on(there[0], back[1]);
+		_exit(0);
+	}
+	for (i = 0; i < rounds / batch; i++) {
+		times[i] = now_ns();
+		for (j = 0; j < batch; j++) {
+			if (write(there[1], &token, sizeof(token)) != sizeof(token) ||
+			    read(back[0], &token, sizeof(token)) != sizeof(token)) {
+				perror("bt-pipe");
+				return 1;
+			}
+		}
+		times[i] = (now_ns() - times[i]) / batch;
+	}
+	if (waitpid(other, &status, 0) != other || status)
+		return 1;
+	report_times("pipe", times, rounds / batch);
+	return 0;
+}
