@@ -53,19 +53,30 @@ deterministic=(--icount wait --cpus 2)
 [[ $flavour != debug ]] || deterministic=()
 
 # Those that take longest come first.
+others=(--ignore=pclimit --ignore=containers --ignore=bt_sched)
 guest pclimit-limits "${deterministic[@]}" -- -m "not long" \
 	pclimit/test_{async,hot,network,storm,stream}.py
-guest main -- -m "not storm" --ignore=pclimit --ignore=containers
+guest main -- -m "not storm" "${others[@]}"
 guest pclimit "${deterministic[@]}" -- -m "not long" pclimit \
 	--ignore=pclimit/test_{async,hot,network,storm,stream}.py
 # Loads and unloads without pause.
-guest storm --one-thread -- -m storm --ignore=pclimit --ignore=containers
+guest storm --one-thread -- -m storm "${others[@]}"
 
 # What one engine's containers see; TK_CONTAINERS=1: all of them, and the rest.
 containers=(containers/test_engines.py containers/test_files.py
 	containers/test_programs.py containers/test_nested.py -k "not nspawn and not lxc")
 [[ -z ${TK_CONTAINERS:-} ]] || containers=(containers)
 guest containers --cpus 4 -- "${containers[@]}"
+
+# Offline work is about who gets which CPU, so there are several, in time that
+# nobody else has a part in. The storms are no measurement.
+several=(--icount wait --cpus 4)
+[[ $flavour != debug ]] || several=(--cpus 4)
+guest bt_sched "${several[@]}" -- -m "not storm" bt_sched
+guest bt_storm --one-thread --cpus 4 -- -m storm bt_sched
+# Hyperthreads.
+guest bt_smt --qemu-args="-smp 4,cores=2,threads=2" -- \
+	bt_sched/test_selftests.py bt_sched/test_balance.py
 wait
 
 build/in-root python3 tests/summary.py "${results_of[@]}"

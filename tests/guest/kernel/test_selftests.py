@@ -3,18 +3,10 @@
 
 # pylint: disable=unused-argument
 
-import pathlib
-import re
-import subprocess
-
+import kselftest
 import pytest
 
-ROOT = pathlib.Path("/usr/share/tkernel-rs/kselftest")
-PROGRAMS = sorted(
-    line.strip().split(":")[1]
-    for line in (ROOT / "kselftest-list.txt").read_text().splitlines()
-    if line.startswith("ptrace:")
-)
+PROGRAMS = [name.partition("/")[2] for name in kselftest.programs("ptrace")]
 
 
 # Cases that fail on the kernel without hooks.patch as well: `attach` wants an EAGAIN that
@@ -24,15 +16,11 @@ FAILS_UNPATCHED = {("vmaccess", "global.attach")}
 
 def check(name):
     """Runs a program: its cases have to end as on the kernel without hooks.patch."""
-    program = ROOT / "ptrace" / name
-    done = subprocess.run([program], cwd=program.parent, capture_output=True, text=True,
-                          timeout=200, check=False)
-    cases = re.findall(r"^(ok|not ok) \d+ (\S+)", done.stdout, re.MULTILINE)
-    failed = {(name, case) for result, case in cases if result == "not ok"}
-    expected = {known for known in FAILS_UNPATCHED if known[0] == name}
-    assert failed == expected, done.stdout + done.stderr
+    status, failed, output = kselftest.run(f"ptrace/{name}")
+    expected = {case for program, case in FAILS_UNPATCHED if program == name}
+    assert failed == expected, output
     # Some programs print no cases, only a status.
-    assert bool(done.returncode) == bool(expected), done.stdout + done.stderr
+    assert bool(status) == bool(expected), output
 
 
 @pytest.mark.limit(250)

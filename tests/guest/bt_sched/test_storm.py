@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Everything at once: nobody is lost, and the kernel has nothing to say."""
+
+import contextlib
+import os
+import pathlib
+import random
+import subprocess
+import threading
+import time
+
+import bt
+import pytest
+from bt import POLICY, Batch, busy_cpus
+from hammer import priority
+from target import SCALE
+
+# A kernel with checkers takes ten times as long for each.
+LOADS = 100 if SCALE == 1 else 30
+TASKS = 1000 if SCALE == 1 else 300
+
+
+@pytest.fixture(autouse=True)
+def above_the_storm():
+    """What directs it gets a CPU."""
+    with priority(-15):
+        yield
+
+
+class Repeated:
+    """Calls something over and over in a thread, until the block ends; an error fails the test."""
+
+    def __init__(self, call, pause=0):
+        self._call = call
+        self._pause = pause
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.count = 0
+        self._error = None
+
+    def _run(self):
+        try:
+            while not self._stop.is_set():
+                self._call()
+                self.count += 1
+                self._stop.wait(self._pause)
+        except Exception as error:  # pylint: disable=broad-except
+            self._error = error
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._stop.set()
+        self._thread.join()
+        if self._error and not exception[0]:
+            raise self._error
+        if not exception[0]:
+            assert self.count > 0, "it was never called"
+
+
+def hotplug(draw):
+    """A CPU that isn't the first goes and comes back."""
+    with bt.offline(draw.choice(bt.CPUS[1:])):
+        time.sleep(0.01)
+
+
+def meddle(draw, processes):
+    """Does something to one of them from outside."""
+    process = draw.choice(processes)
+    tasks = [int(task.name) for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir()]
+    # Those that fork have come and gone since, and so have CPUs and the module.
+    with contextlib.suppress(OSError):
+        kind = draw.randrange(5)
+        if kind == 0:
+            bt.enter(draw.choice(tasks))
+        elif kind == 1:
+            bt.set_policy(draw.choice(tasks), draw.choice([bt.NORMAL, bt.BATCH, bt.IDLE]))
+        elif kind == 2:
+            os.setpriority(os.PRIO_PROCESS, draw.choice(tasks), draw.randrange(-5, 20))
+        elif kind == 3:
+            os.sched_setaffinity(draw.choice(tasks), draw.sample(bt.CPUS, draw.randrange(1, len(bt.CPUS) + 1)))
+        else:
+            bt.set_policy(draw.choice(tasks), bt.RR, 1)
+            bt.set_policy(draw.choice(tasks), bt.NORMAL)
+
+
+@contextlib.contextmanager
+def crowd(tasks):
+    """So many tasks, each with something to do; all of them go on and end in the end."""
+    works = [("policy", POLICY), ("affinity",), ("sleep", 2000), ("yield",), ("mmap",), ("fork",), ("proc",)]
+    with contextlib.ExitStack() as stack:
+        processes = []
+        each = tasks // 40
+        for number in range(40):
+            work = works[number % len(works)]
+            # Threads that fork are no more of a storm, and make the rest slow.
+            threads = 2 if work[0] == "fork" else each
+            processes.append(stack.enter_context(Batch(*work, threads=threads, nice=number % 10)))
+        yield processes
+        for process in processes:
+            assert process.stop() > 0, process.process.args
+
+
+@pytest.mark.storm
+@pytest.mark.limit(1200)
+def test_thousand_tasks(bt_module, note):
+    """They switch, fork, die and move, CPUs go and come, and the module 100 times meanwhile."""
+    draw = random.Random(5)
+    bt_module.load()
+    with crowd(TASKS) as processes, contextlib.ExitStack() as stack:
+        if len(bt.CPUS) > 1:
+            plug = stack.enter_context(Repeated(lambda: hotplug(random.Random(6)), pause=0.05))
+        other = stack.enter_context(Repeated(lambda: meddle(draw, processes)))
+        longest = 0
+        for number in range(LOADS):
+            for process in draw.sample(processes, 20):
+                with contextlib.suppress(OSError):
+                    bt.enter(process.pid)
+            time.sleep(0.005 * (number % 8))
+            start = time.monotonic()
+            bt_module.unload()
+            longest = max(longest, time.monotonic() - start)
+            assert not bt.everybodys_policy()
+            bt_module.load()
+        note("longest_unload_s", longest)
+        note("meddled", other.count)
+        if len(bt.CPUS) > 1:
+            note("hotplugs", plug.count)
+
+
+@pytest.mark.storm
+@pytest.mark.limit(600)
+def test_loads_and_unloads_with_starved_ones(bt_module, note):
+    """In system calls, beside online work on each CPU."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(busy_cpus())
+        victims = [stack.enter_context(Batch(*work, cpu=cpu)) for cpu in bt.CPUS
+                   for work in (("proc",), ("mmap",), ("fork",), ("burn",))]
+        longest = 0
+        for number in range(LOADS // 2):
+            bt_module.load()
+            for victim in victims:
+                bt.enter(victim.pid)
+            time.sleep(0.002 * (number % 10))
+            start = time.monotonic()
+            bt_module.unload()
+            longest = max(longest, time.monotonic() - start)
+            assert not bt.everybodys_policy()
+        note("longest_unload_s", longest)
+        for victim in victims:
+            assert victim.stop() > 0
+
+
+@pytest.mark.storm
+@pytest.mark.limit(600)
+@pytest.mark.parametrize("reload", [False, True], ids=["loaded", "reloaded"])
+def test_stress_ng(sched, reload):
+    """Its stressors of schedulers and affinity, in the class and outside."""
+    seconds = 20
+    stressors = ["--schedpolicy", "4", "--affinity", "4", "--yield", "4", "--fork", "2", "--switch", "2",
+                 "--nice", "2", "--schedmix", "2", "--resched", "1", "--futex", "2",
+                 "--timeout", str(seconds), "--metrics-brief"]
+    known = subprocess.run(["stress-ng", "--help"], capture_output=True, text=True, check=True).stdout
+    for name in "--schedmix", "--resched":
+        if name not in known:
+            at = stressors.index(name)
+            del stressors[at:at + 2]
+    with contextlib.ExitStack() as stack:
+        runs = [stack.enter_context(subprocess.Popen(["stress-ng", *stressors], cwd="/tmp", text=True,
+                                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+                for _ in range(2)]
+        # Its children inherit it.
+        bt.enter(runs[0].pid)
+        if reload:
+            def again():
+                sched.unload()
+                sched.load()
+                with contextlib.suppress(OSError):
+                    bt.enter(runs[0].pid)
+
+            stack.enter_context(Repeated(again, pause=0.2))
+        for run in runs:
+            output, _ = run.communicate(timeout=20 * seconds * SCALE)
+            assert run.returncode == 0, output
+
+
+@pytest.mark.storm
+@pytest.mark.limit(600)
+def test_settings_change_all_the_time(sched):
+    """Under load, with a limit that is reached."""
+    draw = random.Random(7)
+
+    def change():
+        bt.write_errno(draw.choice(list(bt.DEFAULTS)), draw.choice([-1, 1, 1000, 20000, 100000, 1000000]))
+
+    with crowd(100) as processes, Repeated(change), Repeated(lambda: meddle(draw, processes)):
+        for process in processes:
+            with contextlib.suppress(OSError):
+                bt.enter(process.pid)
+        time.sleep(20)
+        # For the end, which nobody of the class may come to otherwise.
+        sched.unload()
+        sched.load()
