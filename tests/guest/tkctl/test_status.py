@@ -7,7 +7,8 @@ import pathlib
 
 import pytest
 
-HOOKS = ("ptrace", "access", "process", "pagecache", "procview")
+HOOKS = ("ptrace", "access", "process", "pagecache", "procview", "netbind", "mounts", "uname",
+         "epoll", "signal", "pidfile", "sched")
 
 
 def status(tkctl, **options):

@@ -27,7 +27,7 @@ struct Feature {
     table: Option<&'static str>,
 }
 
-// docs/ttools.md, docs/pclimit.md, docs/cgroup_isolation.md, and docs/ABI.
+// The modules' pages in docs, and docs/ABI.
 const FEATURES: &[Feature] = &[
     Feature {
         module: "ttools",
@@ -58,6 +58,55 @@ const FEATURES: &[Feature] = &[
                 "cpuset_cpuinfo_show_realinfo",
             ],
         ),
+        counters: &[],
+        table: None,
+    },
+    Feature {
+        module: "nonpriv_netbind",
+        hooks: &["netbind"],
+        settings: ("/sys/module/nonpriv_netbind/parameters", &[""]),
+        counters: &[],
+        table: None,
+    },
+    Feature {
+        module: "shield_mounts",
+        hooks: &["mounts"],
+        settings: ("/proc/sys/kernel", &["shield_mounts_max"]),
+        counters: &[],
+        table: None,
+    },
+    Feature {
+        module: "release_suffix",
+        hooks: &["uname"],
+        settings: ("/proc/tkernel", &["release_suffix"]),
+        counters: &[],
+        table: None,
+    },
+    Feature {
+        module: "hostinfo",
+        hooks: &["pidfile"],
+        settings: ("/proc/sys/kernel", &["watch_host_pid"]),
+        counters: &[],
+        table: None,
+    },
+    Feature {
+        module: "fatal_signals",
+        hooks: &["signal"],
+        settings: ("/proc/sys/kernel", &["print-fatal-signals-src-dst"]),
+        counters: &[],
+        table: None,
+    },
+    Feature {
+        module: "epoll_min_wait",
+        hooks: &["epoll"],
+        settings: ("/proc/sys/kernel", &["min_epoll_wait_time"]),
+        counters: &[],
+        table: None,
+    },
+    Feature {
+        module: "bt_sched_shim",
+        hooks: &["sched"],
+        settings: ("/proc/sys/kernel", &["sched_bt_"]),
         counters: &[],
         table: None,
     },
@@ -142,6 +191,9 @@ fn hooks(machine: &Machine) -> Option<BTreeSet<String>> {
             .and_then(|name| name.strip_suffix("_register"));
         // What registers any of them isn't a hook itself.
         found.extend(hook.filter(|hook| *hook != "hook").map(str::to_owned));
+        if name == "sched_bt_register" {
+            found.insert("sched".to_owned());
+        }
     }
     Some(found)
 }
