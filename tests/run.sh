@@ -24,6 +24,10 @@ if [[ $flavour != debug ]]; then
 	results_of+=("$results/packages.tap")
 fi
 
+# Once, before two guests at a time ask for them.
+build/modules.sh "$flavour" >/dev/null
+tests/vm/files.sh "$flavour" >/dev/null
+
 # guest NAME OPTIONS OF vm.py… -- ARGUMENTS OF pytest…: tests in the guest, in a
 # session of their own, beside another one. Shows what they said when they end.
 guest() {
