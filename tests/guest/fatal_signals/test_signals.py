@@ -187,6 +187,7 @@ def test_10000_random_writes(fatal_signals, kernel_log):
         SWITCH.write_text("0\n")
 
 
+@pytest.mark.storm
 @pytest.mark.limit(180)
 def test_comes_and_goes_while_signals_fly(fatal_signals, kernel_log, victim):
     """From other CPUs, timers and faults; a report that isn't printed yet is dropped or printed."""

@@ -228,6 +228,7 @@ def test_10000_random_writes(hostinfo):
     sysctl_storm(SWITCH, -2 ** 31, 2 ** 31 - 1)
 
 
+@pytest.mark.storm
 @pytest.mark.limit(240)
 def test_comes_and_goes_while_processes_do(hostinfo):
     """And while others read their files in all directories, in small pieces."""

@@ -141,6 +141,7 @@ def test_two_networks_dont_get_into_each_other(nonpriv_netbind):
         assert FILE.read_text().split() == [str(port) for port in range(2, 1024, 2)]
 
 
+@pytest.mark.storm
 @pytest.mark.limit(180)
 def test_networks_come_and_go(nonpriv_netbind):
     """While the module does: each new one is empty, and nothing is left of the old ones."""
