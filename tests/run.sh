@@ -72,15 +72,18 @@ containers=(containers/test_engines.py containers/test_files.py
 [[ -z ${TK_CONTAINERS:-} ]] || containers=(containers)
 guest containers --cpus 4 -- "${containers[@]}"
 
-# Offline work is about who gets which CPU, so there are several, in time that
-# nobody else has a part in. The storms are no measurement.
-several=(--icount wait --cpus 4)
-[[ $flavour != debug ]] || several=(--cpus 4)
-guest bt_sched "${several[@]}" -- -m "not storm" bt_sched
-guest bt_storm --one-thread --cpus 4 -- -m storm bt_sched
-# Hyperthreads.
-guest bt_smt --qemu-args="-smp 4,cores=2,threads=2" -- \
-	bt_sched/test_selftests.py bt_sched/test_balance.py
+# bt_sched_shim isn't finished: see docs/building.md.
+if [[ -n ${TK_BT:-} ]]; then
+	# Offline work is about who gets which CPU, so there are several, in time that
+	# nobody else has a part in. The storms are no measurement.
+	several=(--icount wait --cpus 4)
+	[[ $flavour != debug ]] || several=(--cpus 4)
+	guest bt_sched "${several[@]}" -- -m "not storm" bt_sched
+	guest bt_storm --one-thread --cpus 4 -- -m storm bt_sched
+	# Hyperthreads.
+	guest bt_smt --qemu-args="-smp 4,cores=2,threads=2" -- \
+		bt_sched/test_selftests.py bt_sched/test_balance.py
+fi
 wait
 
 build/in-root python3 tests/summary.py "${results_of[@]}"
