@@ -204,7 +204,7 @@ int main(int argc, char **argv)
 
 	idle = idle_time();
 	ran = hogs_time();
-	start = now_ns();
+	start = now();
 	online = fork();
 	if (online < 0)
 		die("fork");
@@ -217,7 +217,7 @@ int main(int argc, char **argv)
 	}
 	if (waitpid(online, &status, 0) != online)
 		die("waitpid");
-	elapsed = now_ns() - start;
+	elapsed = now() - start;
 	ran = hogs_time() - ran;
 	idle = idle_time() - idle;
 	printf("beside %lld %lld %lld %lld %ld\n", elapsed, children_time(), ran, idle,

@@ -1,26 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the benchmarks of the class BT share: the clock, and a line about many times. */
+/* What the benchmarks of the class BT share: room for many times, and a line about them. */
 #ifndef BT_TIMES_H
 #define BT_TIMES_H
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-static inline long long now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
-
-static inline int compare_times(const void *left, const void *right)
-{
-	long long a = *(const long long *)left, b = *(const long long *)right;
-
-	return (a > b) - (a < b);
-}
+#include "timing.h"
 
 /* Prints "NAME COUNT MEAN P50 P99 P99.9 MAX", in ns. Sorts the times. */
 static inline void report_times(const char *name, long long *times, size_t count)
@@ -30,7 +15,7 @@ static inline void report_times(const char *name, long long *times, size_t count
 
 	if (!count)
 		return;
-	qsort(times, count, sizeof(*times), compare_times);
+	sort_times(times, count);
 	for (i = 0; i < count; i++)
 		sum += times[i];
 	printf("%s %zu %lld %lld %lld %lld %lld\n", name, count, sum / (long long)count,

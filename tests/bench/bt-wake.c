@@ -54,19 +54,19 @@ static void *serve(void *argument)
 	for (;;) {
 		struct request *request;
 		int slept = 0;
-		long long now;
+		long long then;
 
 		while (!atomic_load(&worker->pending)) {
 			slept = 1;
 			syscall(SYS_futex, &worker->pending, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
 		}
-		now = now_ns();
+		then = now();
 		request = &worker->requests[worker->first++];
 		if (slept)
-			wakeups[atomic_fetch_add(&nr_wakeups, 1)] = now - request->handed_out;
+			wakeups[atomic_fetch_add(&nr_wakeups, 1)] = then - request->handed_out;
 		compute();
-		now = now_ns();
-		responses[atomic_fetch_add(&nr_responses, 1)] = now - request->due;
+		then = now();
+		responses[atomic_fetch_add(&nr_responses, 1)] = then - request->due;
 		atomic_fetch_add(&nr_done, 1);
 		atomic_fetch_sub(&worker->pending, 1);
 	}
@@ -78,7 +78,7 @@ static void hand_out(struct worker *worker, long long due)
 	struct request *request = &worker->requests[worker->last++];
 
 	request->due = due;
-	request->handed_out = now_ns();
+	request->handed_out = now();
 	if (!atomic_fetch_add(&worker->pending, 1))
 		syscall(SYS_futex, &worker->pending, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
@@ -133,7 +133,7 @@ int main(int argc, char **argv)
 	/* All sleep in their futex. */
 	usleep(20000);
 
-	due = now_ns();
+	due = now();
 	for (i = 0; i < requests; i++) {
 		struct timespec until;
 
@@ -141,7 +141,7 @@ int main(int argc, char **argv)
 		until.tv_sec = due / 1000000000;
 		until.tv_nsec = due % 1000000000;
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-		timers[i] = now_ns() - due;
+		timers[i] = now() - due;
 		hand_out(&workers[i % nr_workers], due);
 	}
 	while (atomic_load(&nr_done) < requests)

@@ -11,20 +11,7 @@ cd "$(dirname "$0")/../.." || exit
 flavour=${1:-vm}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-count=0
-
-# result NAME COMMAND…: passes if the command does; else shows what it printed.
-result() {
-	local name=$1
-	shift
-	count=$((count + 1))
-	if "$@" >"$work/log" 2>&1; then
-		echo "ok $count - $name"
-	else
-		echo "not ok $count - $name"
-		sed 's/^/# /' "$work/log"
-	fi
-}
+. tests/host/tap.sh
 
 release=$(<"$(build/kernel.sh "$flavour")/release") || exit
 debs=$work/debs

@@ -10,21 +10,7 @@ cd "$(dirname "$0")/../.." || exit
 flavour=${1:-vm}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-count=0
-
-# result NAME COMMAND…: passes if the command does; else shows what it printed.
-result() {
-	local name=$1
-	shift
-	count=$((count + 1))
-	if "$@" >"$work/log" 2>&1; then
-		echo "ok $count - $name"
-	else
-		echo "not ok $count - $name"
-		sed 's/^/# /' "$work/log" "$work"/{out,err,status} 2>/dev/null
-	fi
-	rm -f "$work"/{out,err,status}
-}
+. tests/host/tap.sh
 
 # Not as part of the make that these tests may run under.
 as_a_user_does() { env -u MAKEFLAGS -u MAKELEVEL make "$@"; }

@@ -61,3 +61,18 @@ def outcome(box, *words, timeout=60, **options):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           timeout=timeout * SCALE, check=False, **options)
     return done.returncode, done.stdout
+
+
+def assert_container_cant_write(path, text, name):
+    """It takes CAP_SYS_ADMIN over the machine, which podman's root lacks, and that of a user namespace
+    has only there; not just what the mode of the file asks for. `name` is the container's."""
+    before = path.read_text()
+    write = ["sh", "-c", f"echo {text} | tee {path}"]
+    with Box(name, "--security-opt=unmask=ALL") as box:
+        status, output = outcome(box, *write)
+        assert status, output
+    for becoming in (["unshare", "-Ur"],
+                     ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]):
+        done = subprocess.run([*becoming, *write], capture_output=True, text=True, timeout=30 * SCALE, check=False)
+        assert done.returncode and ("not permitted" in done.stderr or "denied" in done.stderr), done.stderr
+    assert path.read_text() == before
