@@ -78,49 +78,15 @@ pub(crate) fn swaps(view: &View<'_>, text: &mut Text<'_>) -> Option<()> {
     Some(())
 }
 
-/// For how many nanoseconds what sysinfo(2) tells is good enough, but for the uptime. Some programs
-/// call it for each number that they want, and C libraries for each array that they sort.
-const FRESH: u64 = 100_000;
-
 /// What sysinfo(2) tells. May sleep.
 pub(crate) fn sysinfo(view: &View<'_>) -> Option<Sysinfo> {
-    let now = machine::boot_time();
-    let group = view.group();
-    let told = *group.told.lock();
-    let told = match told.filter(|told| now < told.until) {
-        Some(told) => told,
-        None => {
-            // Without the lock: this takes others.
-            let told = Told {
-                until: now + FRESH,
-                sysinfo: look(view, now)?,
-            };
-            *group.told.lock() = Some(told);
-            told
-        }
-    };
-    Some(Sysinfo {
-        uptime: view.uptime_at(now).div_ceil(SECOND),
-        ..told.sysinfo
-    })
-}
-
-/// What sysinfo(2) told somebody in a cgroup.
-#[derive(Clone, Copy)]
-pub(crate) struct Told {
-    /// Until when it is good enough: nanoseconds since boot.
-    until: u64,
-    /// But for the uptime, which is the reader's.
-    sysinfo: Sysinfo,
-}
-
-fn look(view: &View<'_>, now: u64) -> Option<Sysinfo> {
     let memory = view.memory()?;
     let memcg = memory.memcg();
     memcg.flush();
     let sizes = Memory::of(memcg);
+    let now = machine::boot_time();
     Some(Sysinfo {
-        uptime: 0,
+        uptime: view.uptime_at(now).div_ceil(SECOND),
         loads: view.load().map(|load| load * (65536 / ONE)),
         total: sizes.total,
         free: sizes.free,

@@ -6,7 +6,6 @@
 //! Lock order: the table's mutex; `watched`; none of them together with a group's own locks.
 
 use super::{
-    files::Told,
     load::{
         Load,
         TaskCounts, //
@@ -82,9 +81,6 @@ pub(crate) struct Group {
     pub(crate) tasks: Mutex<TaskCounts>,
     #[pin]
     pub(crate) load: Mutex<Load>,
-    /// What sysinfo(2) told last.
-    #[pin]
-    pub(crate) told: Mutex<Option<Told>>,
 }
 
 impl Group {
@@ -100,7 +96,6 @@ impl Group {
                 times <- new_mutex!(Times::new()),
                 tasks <- new_mutex!(tasks),
                 load <- new_mutex!(Load::new()),
-                told <- new_mutex!(None),
             }),
             GFP_KERNEL,
         )

@@ -91,7 +91,7 @@ impl From<&ShownCpu> for bindings::tkernel_procview_cpu {
 }
 
 /// What sysinfo(2) tells. Memory is in pages.
-#[derive(Clone, Copy)]
+#[derive(Default)]
 pub(crate) struct Sysinfo {
     /// Seconds; a part of one counts as one.
     pub(crate) uptime: u64,
