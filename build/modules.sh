@@ -10,6 +10,10 @@ set -euo pipefail
 flavour=${1:-}
 shift || die "usage: modules.sh vm|debug [MAKE ARGUMENTS…]"
 
+# Kbuild writes some files even where nothing is to be done: two runs in one
+# directory break each other.
+lock modules
+
 checkout=$(dirname "$here")
 kernel=$("$here/kernel.sh" "$flavour")
 # Apart from what `make` builds for the machine's own kernel, and beside the
