@@ -13,42 +13,49 @@ results=out/results/$flavour
 rm -rf "$results"
 mkdir -p "$results"
 
-# Fails on a test that fails; summary.py counts them, so go on.
-echo "== on this machine"
-tests/host/run.sh "$flavour" | tee "$results/host.tap"
-results_of=("$results/host.tap")
-# With a kernel that was built with clang DKMS asks for it by that name, which the
-# build root doesn't have.
-if [[ $flavour != debug ]]; then
-	tests/host/packages.sh "$flavour" | tee "$results/packages.tap"
-	results_of+=("$results/packages.tap")
-fi
-
-# Once, before two guests at a time ask for them.
+# Once, before two guests at a time ask for them; what takes long says how far it is.
 build/modules.sh "$flavour" >/dev/null
+tests/vm/image.sh >/dev/null
 tests/vm/files.sh "$flavour" >/dev/null
 
-# guest NAME OPTIONS OF vm.py… -- ARGUMENTS OF pytest…: tests in the guest, in a
-# session of their own, beside another one. Shows what they said when they end.
-guest() {
-	local name=$1 options=() log=$results/$1.log
-	shift
-	while [[ $1 != -- ]]; do
-		options+=("$1")
-		shift
-	done
-	mkdir -p "$results/$name"
+results_of=()
+
+# beside TITLE LOG RESULTS COMMAND…: tests beside others, two at a time. Shows what
+# they said when they end. A test that fails is counted by summary.py, so go on.
+beside() {
+	local title=$1 log=$2
+	results_of+=("$3")
+	shift 3
 	while (($(jobs -rp | wc -l) >= 2)); do
 		wait -n || true
 	done
 	{
-		tests/vm/run.sh "$flavour" tests/guest/run.sh --results "$results/$name" \
-			--console "$results/$name/console" "${options[@]}" "$@" >"$log" 2>&1 || true
-		echo "== in the guest ($flavour kernel): $name"
+		"$@" >"$log" 2>&1 || true
+		echo "== $title"
 		cat "$log"
 	} &
-	results_of+=("$results/$name/junit.xml")
 }
+
+# host NAME SCRIPT: tests on this machine, which print TAP.
+host() {
+	beside "on this machine: $1" "$results/$1.tap" "$results/$1.tap" "$2" "$flavour"
+}
+
+# guest NAME OPTIONS OF vm.py… -- ARGUMENTS OF pytest…: tests in the guest, in a
+# session of their own.
+guest() {
+	local name=$1
+	shift
+	mkdir -p "$results/$name"
+	beside "in the guest ($flavour kernel): $name" "$results/$name.log" \
+		"$results/$name/junit.xml" tests/vm/run.sh "$flavour" tests/guest/run.sh \
+		--results "$results/$name" --console "$results/$name/console" "$@"
+}
+
+host host tests/host/run.sh
+# With a kernel that was built with clang DKMS asks for it by that name, which the
+# build root doesn't have.
+[[ $flavour == debug ]] || host packages tests/host/packages.sh
 
 export VM_TIMEOUT=${VM_TIMEOUT:-3000} VM_MEM=${VM_MEM:-2048}
 # In time that this machine's load doesn't change, on one of its CPUs; a kernel with
