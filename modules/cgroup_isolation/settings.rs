@@ -88,34 +88,17 @@ impl Sysctls for Isolation {
     const PATH: &'static CStr = c"kernel";
 
     const FILES: &'static [File<Self>] = &[
-        File::int(
-            c"stats_isolated",
-            0..=1,
-            |isolation| isolation.settings().stats_isolated.load(Relaxed),
-            |isolation, value| store(&isolation.settings().stats_isolated, value),
-        ),
-        File::int(
-            c"container_cpuquota_aware",
-            0..=2,
-            |isolation| isolation.settings().cpu_quota_aware(),
-            |isolation, value| store(&isolation.settings().cpu_quota_aware, value),
-        ),
-        File::int(
-            c"cpuset_cpuinfo_show_realinfo",
-            0..=1,
-            |isolation| isolation.settings().show_real_numbers.load(Relaxed),
-            |isolation, value| store(&isolation.settings().show_real_numbers, value),
-        ),
-        File::int(
-            c"container_btime_isolated",
-            0..=1,
-            |isolation| isolation.settings().moves_boot.load(Relaxed),
-            |isolation, value| store(&isolation.settings().moves_boot, value),
-        ),
+        File::atomic(c"stats_isolated", 0..=1, |isolation| {
+            &isolation.settings().stats_isolated
+        }),
+        File::atomic(c"container_cpuquota_aware", 0..=2, |isolation| {
+            &isolation.settings().cpu_quota_aware
+        }),
+        File::atomic(c"cpuset_cpuinfo_show_realinfo", 0..=1, |isolation| {
+            &isolation.settings().show_real_numbers
+        }),
+        File::atomic(c"container_btime_isolated", 0..=1, |isolation| {
+            &isolation.settings().moves_boot
+        }),
     ];
-}
-
-fn store(setting: &Atomic<i32>, value: i32) -> Result {
-    setting.store(value, Relaxed);
-    Ok(())
 }

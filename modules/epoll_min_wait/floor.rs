@@ -55,13 +55,9 @@ impl Sysctls for Floor {
 
     const WRITER: Option<Capability> = Some(Capability::SysAdmin);
 
-    const FILES: &'static [File<Self>] = &[File::int(
+    const FILES: &'static [File<Self>] = &[File::atomic(
         c"min_epoll_wait_time",
         i32::MIN..=MAX_MS,
-        |floor| floor.ms.load(Relaxed),
-        |floor, ms| {
-            floor.ms.store(ms, Relaxed);
-            Ok(())
-        },
+        |floor| &floor.ms,
     )];
 }

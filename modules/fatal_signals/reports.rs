@@ -130,13 +130,9 @@ impl Sysctls for Reports {
 
     const WRITER: Option<Capability> = Some(Capability::SysAdmin);
 
-    const FILES: &'static [File<Self>] = &[File::int(
+    const FILES: &'static [File<Self>] = &[File::atomic(
         c"print-fatal-signals-src-dst",
         i32::MIN..=i32::MAX,
-        |reports| reports.is_on.load(Relaxed),
-        |reports, value| {
-            reports.is_on.store(value, Relaxed);
-            Ok(())
-        },
+        |reports| &reports.is_on,
     )];
 }

@@ -76,13 +76,9 @@ impl Sysctls for Numbers {
 
     const WRITER: Option<Capability> = Some(Capability::SysAdmin);
 
-    const FILES: &'static [File<Self>] = &[File::int(
+    const FILES: &'static [File<Self>] = &[File::atomic(
         c"watch_host_pid",
         i32::MIN..=i32::MAX,
-        |numbers| numbers.watch.load(Relaxed),
-        |numbers, value| {
-            numbers.watch.store(value, Relaxed);
-            Ok(())
-        },
+        |numbers| &numbers.watch,
     )];
 }

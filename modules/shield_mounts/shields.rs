@@ -160,13 +160,8 @@ impl Sysctls for Shields {
 
     const WRITER: Option<Capability> = Some(Capability::SysAdmin);
 
-    const FILES: &'static [File<Self>] = &[File::int(
-        c"shield_mounts_max",
-        0..=MAX_MAX,
-        |shields| shields.max.load(Relaxed),
-        |shields, max| {
-            shields.max.store(max, Relaxed);
-            Ok(())
-        },
-    )];
+    const FILES: &'static [File<Self>] =
+        &[File::atomic(c"shield_mounts_max", 0..=MAX_MAX, |shields| {
+            &shields.max
+        })];
 }

@@ -38,7 +38,13 @@ use kernel::{
         c_void, //
     },
     prelude::*,
-    sync::Arc,
+    sync::{
+        atomic::{
+            ordering::Relaxed,
+            Atomic, //
+        },
+        Arc, //
+    },
 };
 
 /// What has files in `/proc/sys`.
@@ -69,6 +75,7 @@ pub(crate) struct File<T: 'static> {
 enum Value<T: 'static> {
     Int(Access<T, c_int>),
     ULong(Access<T, c_ulong>),
+    Atomic(RangeInclusive<c_int>, fn(&T) -> &Atomic<c_int>),
 }
 
 struct Access<T: 'static, N> {
@@ -92,6 +99,18 @@ impl<T: 'static> File<T> {
                 get,
                 set: Some(set),
             }),
+        }
+    }
+
+    /// As [`File::int`], of a number that no rule but its range is about.
+    pub(crate) const fn atomic(
+        name: &'static CStr,
+        range: RangeInclusive<i32>,
+        number: fn(&T) -> &Atomic<i32>,
+    ) -> Self {
+        Self {
+            name,
+            value: Value::Atomic(range, number),
         }
     }
 
@@ -140,6 +159,7 @@ impl<T: 'static> File<T> {
         match &self.value {
             Value::Int(access) => access.set.is_none(),
             Value::ULong(access) => access.set.is_none(),
+            Value::Atomic(..) => false,
         }
     }
 }
@@ -237,6 +257,14 @@ unsafe extern "C" fn handle<T: Sysctls>(
         match &file.value {
             Value::Int(access) => access.answer(target, &call)?,
             Value::ULong(access) => access.answer(target, &call)?,
+            Value::Atomic(range, number) => {
+                let number = number(target);
+                let get = || number.load(Relaxed);
+                call.answer(range, get, |new| {
+                    number.store(new, Relaxed);
+                    Ok(())
+                })?;
+            }
         }
         Ok(0)
     })
@@ -244,14 +272,10 @@ unsafe extern "C" fn handle<T: Sysctls>(
 
 impl<T: 'static, N: Number> Access<T, N> {
     fn answer(&self, target: &T, call: &Call) -> Result {
-        if call.is_read() {
-            return call.convert(&mut (self.get)(target), &self.range);
-        }
-        let set = self.set.ok_or(EPERM)?;
-        match call.parse(&self.range)? {
-            Some(number) => set(target, number),
-            None => Ok(()),
-        }
+        let get = || (self.get)(target);
+        call.answer(&self.range, get, |number| {
+            self.set.ok_or(EPERM)?(target, number)
+        })
     }
 }
 
@@ -271,6 +295,21 @@ struct Call {
 impl Call {
     fn is_read(&self) -> bool {
         self.dir == 0
+    }
+
+    fn answer<N: Number>(
+        &self,
+        range: &RangeInclusive<N>,
+        get: impl FnOnce() -> N,
+        set: impl FnOnce(N) -> Result,
+    ) -> Result {
+        if self.is_read() {
+            return self.convert(&mut get(), range);
+        }
+        match self.parse(range)? {
+            Some(number) => set(number),
+            None => Ok(()),
+        }
     }
 
     /// Lets the kernel's function print the number, or overwrite it with the one that was written.
