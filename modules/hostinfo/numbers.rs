@@ -54,7 +54,7 @@ impl PidFile for Numbers {
         if self.watch.load(Relaxed) == 0 {
             return Ok(());
         }
-        pidfile::put(file, b"Name:\t");
+        Text::new(file).put(b"Name:\t");
         pidfile::put_comm(file, task);
         let mut text = Text::new(file);
         text.put(b"\n");

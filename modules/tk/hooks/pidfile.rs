@@ -7,8 +7,7 @@
 use super::{
     super::{
         bindings,
-        task,
-        text::Text, //
+        task, //
     },
     to_errno,
     RawHook, //
@@ -48,11 +47,6 @@ pub(crate) fn put_comm(file: &SeqFile, task: &Task) {
             task.as_ptr(),
         );
     }
-}
-
-/// Writes text.
-pub(crate) fn put(file: &SeqFile, text: &[u8]) {
-    Text::new(file).put(text);
 }
 
 /// Holds the pidfile hook.
