@@ -18,7 +18,7 @@ lock files
 cd "$checkout"
 key=$({
 	echo "$kernel"
-	find tests/guest tests/bench tests/vm/files.sh demo include/uapi README.md -type f \
+	find tests/guest tests/bench tests/vm/files.sh demo include/uapi tools/tkctl README.md -type f \
 		! -path '*/__pycache__/*' -print0 | sort -z | xargs -0 sha256sum
 } | content_key)
 if [[ $(cat out/files.key 2>/dev/null) == "$key" ]]; then
