@@ -14,6 +14,8 @@ from target import SCALE, wait_until
 from writes import sysctl_storm
 
 SWITCH = pathlib.Path("/proc/sys/kernel/print-fatal-signals-src-dst")
+KERNELS_OWN = pathlib.Path("/proc/sys/kernel/print-fatal-signals")
+LEFT_OUT = re.compile(r"^fatal_signals: (\d+) callbacks suppressed$")
 LINE = re.compile(r"^pid: (\d+), comm: (.*) try to send fatal sig: (\d+) to pid: (\d+), comm: (.*)$")
 # As many as pass in so many seconds.
 BURST, INTERVAL = 10, 5
@@ -135,10 +137,11 @@ def test_names_cant_forge_lines(reports, victim):
 
 
 @pytest.mark.limit(120)
-def test_flood_is_limited(reports, victim):
+def test_flood_is_limited(reports, victim, kernel_log):
     """To a burst, however many senders there are; the kernel says how many were left out."""
     begin = time.monotonic()
-    program = "import os, sys\nfor _ in range(20000): os.kill(int(sys.argv[1]), 11)"
+    count = 20000
+    program = f"import os, sys\nfor _ in range({count}): os.kill(int(sys.argv[1]), 11)"
     senders = [subprocess.Popen(["python3", "-Ic", program, str(victim.pid)])
                for _ in range(3)]
     for sender in senders:
@@ -148,6 +151,13 @@ def test_flood_is_limited(reports, victim):
     time.sleep(1)
     assert BURST <= len(reports()) <= BURST * (took // INTERVAL + 1), took
     assert len(found) <= BURST * (took // INTERVAL + 1)
+    # It says so with the first one that passes when the limit has.
+    time.sleep(INTERVAL)
+    before = len(reports())
+    victim.send_signal(signal.SIGSEGV)
+    wait_for(reports, before + 1)
+    left_out = [int(LEFT_OUT.match(line)[1]) for line in kernel_log.matching(LEFT_OUT)]
+    assert sum(left_out) + len(reports()) == len(senders) * count + 1
 
 
 def test_nothing_is_reported_unless_switched_on(fatal_signals, kernel_log, victim):
@@ -161,8 +171,19 @@ def test_nothing_is_reported_unless_switched_on(fatal_signals, kernel_log, victi
 
 
 def test_own_setting_of_the_kernel_stays(fatal_signals):
-    """kernel.print-fatal-signals is another thing."""
-    assert pathlib.Path("/proc/sys/kernel/print-fatal-signals").exists()
+    """kernel.print-fatal-signals is another thing: neither changes the other."""
+    before = KERNELS_OWN.read_text()
+    try:
+        for mine, other in ((1, 0), (0, 1), (1, 1)):
+            SWITCH.write_text(f"{mine}\n")
+            KERNELS_OWN.write_text(f"{other}\n")
+            assert (SWITCH.read_text(), KERNELS_OWN.read_text()) == (f"{mine}\n", f"{other}\n")
+        fatal_signals.unload()
+        assert KERNELS_OWN.read_text() == "1\n"
+        fatal_signals.load()
+        assert (SWITCH.read_text(), KERNELS_OWN.read_text()) == ("0\n", "1\n")
+    finally:
+        KERNELS_OWN.write_text(before)
 
 
 def test_containers_root_cant_switch(fatal_signals):
