@@ -17,8 +17,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "timing.h"
 
 #define BATCHES 41
 
@@ -29,21 +30,6 @@ static void die(const char *what)
 {
 	perror(what);
 	exit(1);
-}
-
-static long long now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b)
-{
-	long long x = *(const long long *)a, y = *(const long long *)b;
-
-	return (x > y) - (x < y);
 }
 
 static void names(void)
@@ -223,7 +209,7 @@ int main(void)
 				works[i].call();
 			batch[j] = now() - start;
 		}
-		qsort(batch, BATCHES, sizeof(*batch), compare);
+		sort_times(batch, BATCHES);
 		printf("%s %.2f\n", works[i].name,
 		       (double)batch[BATCHES / 2] / works[i].calls);
 	}
