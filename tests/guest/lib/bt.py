@@ -329,9 +329,4 @@ def spread(processes):
     return {cpu: where.count(cpu) for cpu in set(where)}
 
 
-def wait_for_policy(processes, wanted, timeout=5):
-    """Until all threads of these have it."""
-    wait_until(lambda: all_policies(processes) == {wanted}, f"policy {wanted}", timeout=timeout)
-
-
 EINVAL, EPERM, ESRCH = errno.EINVAL, errno.EPERM, errno.ESRCH
