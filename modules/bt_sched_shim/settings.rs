@@ -5,6 +5,7 @@
 use super::{
     offline::Offline,
     tk::{
+        capability::Capability,
         hooks::sched_slot::{
             self,
             Options, //
@@ -98,6 +99,8 @@ fn micros(number: u32) -> u64 {
 
 impl Sysctls for Offline {
     const PATH: &'static CStr = c"kernel";
+
+    const WRITER: Option<Capability> = Some(Capability::SysAdmin);
 
     const FILES: &'static [File<Self>] = &[
         File::int(

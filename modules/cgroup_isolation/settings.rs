@@ -4,9 +4,12 @@
 
 use super::{
     isolation::Isolation,
-    tk::sysctl::{
-        File,
-        Sysctls, //
+    tk::{
+        capability::Capability,
+        sysctl::{
+            File,
+            Sysctls, //
+        },
     },
 };
 use kernel::{
@@ -86,6 +89,8 @@ impl Settings {
 
 impl Sysctls for Isolation {
     const PATH: &'static CStr = c"kernel";
+
+    const WRITER: Option<Capability> = Some(Capability::SysAdmin);
 
     const FILES: &'static [File<Self>] = &[
         File::atomic(c"stats_isolated", 0..=1, |isolation| {

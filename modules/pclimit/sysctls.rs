@@ -5,15 +5,20 @@
 use super::{
     control::Control,
     settings::Settings,
-    tk::sysctl::{
-        File,
-        Sysctls, //
+    tk::{
+        capability::Capability,
+        sysctl::{
+            File,
+            Sysctls, //
+        },
     },
 };
 use kernel::prelude::*;
 
 impl Sysctls for Control {
     const PATH: &'static CStr = c"vm";
+
+    const WRITER: Option<Capability> = Some(Capability::SysAdmin);
 
     const FILES: &'static [File<Self>] = &[
         File::int(

@@ -11,6 +11,7 @@ import time
 import bt
 import linux
 import pytest
+from boxes import assert_container_cant_write
 from bt import EINVAL, FLOOR, LIFT, PERIOD, RUNTIME, Batch
 from target import SCALE
 
@@ -80,6 +81,12 @@ def test_users_may_read_and_not_write(sched):
                               capture_output=True, check=False)
         assert done.returncode == 0, done
     assert bt.read_all() == bt.DEFAULTS
+
+
+@pytest.mark.limit(300)
+def test_containers_root_cant_write(sched):
+    """The settings are the machine's."""
+    assert_container_cant_write(bt.path(RUNTIME), 100000, "bt-root")
 
 
 def test_reloading_forgets(sched):

@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 
 import pytest
+from boxes import assert_container_cant_write
 from cgroup import Cgroup
 from container import CONTROLLERS, Container
 
@@ -73,6 +74,13 @@ def test_views_can_be_switched_off(container, sysctl):
     assert container.meminfo()["MemTotal"] == TOTAL
     container.write("memory.stats_isolated", 1)
     assert container.meminfo()["MemTotal"] == 256 * 1024
+
+
+@pytest.mark.limit(300)
+def test_containers_root_cant_write_what_holds_for_all(isolation):
+    """As the files of cgroups."""
+    switch = pathlib.Path("/proc/sys/kernel/stats_isolated")
+    assert_container_cant_write(switch, 0, "isolation-root")
 
 
 @pytest.mark.parametrize("name,bad", [("memory.stats_isolated", 2), ("cpu.quota_aware", 3)])

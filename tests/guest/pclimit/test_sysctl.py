@@ -10,6 +10,7 @@ import subprocess
 
 import limit
 import pytest
+from boxes import assert_container_cant_write
 from limit import INT_MAX, INT_MIN, ULONG_MAX
 from pagecache import MIB, memory, percent
 from target import wait_until
@@ -175,6 +176,12 @@ def test_users_may_read_and_not_write(pclimit):
                               capture_output=True, check=False)
         assert done.returncode == 0, done
     assert limit.read_all() == limit.DEFAULTS
+
+
+@pytest.mark.limit(300)
+def test_containers_root_cant_write(pclimit):
+    """The limit is the machine's."""
+    assert_container_cant_write(limit.path("limit_ratio"), 30, "pclimit-root")
 
 
 # What people and programs write, without a number that all would agree on.
