@@ -21,7 +21,6 @@ START = pathlib.Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 NOBODY = 65534
 
 IPPROTO_SCTP = 132
-IPPROTO_UDPLITE = 136
 
 KINDS = {
     "tcp": (socket.AF_INET, socket.SOCK_STREAM, 0, "127.0.0.1"),
