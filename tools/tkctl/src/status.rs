@@ -20,7 +20,8 @@ struct Feature {
     /// What it can't be loaded without.
     hooks: &'static [&'static str],
     /// A directory, and the beginnings of the names of files there. What isn't there is left out.
-    settings: (&'static str, &'static [&'static str]),
+    /// The kernel shows no parameters of modules in Rust.
+    settings: Option<(&'static str, &'static [&'static str])>,
     /// Files with a number.
     counters: &'static [&'static str],
     /// A file with lines `NAME VALUE`.
@@ -32,7 +33,7 @@ const FEATURES: &[Feature] = &[
     Feature {
         module: "ttools",
         hooks: &["ptrace", "access", "process"],
-        settings: ("/sys/module/ttools/parameters", &[""]),
+        settings: None,
         counters: &[
             "/sys/class/misc/ttools/protected",
             "/sys/class/misc/ttools/refused",
@@ -43,70 +44,70 @@ const FEATURES: &[Feature] = &[
     Feature {
         module: "pclimit",
         hooks: &["pagecache"],
-        settings: ("/proc/sys/vm", &["pagecache_limit_"]),
+        settings: Some(("/proc/sys/vm", &["pagecache_limit_"])),
         counters: &["/proc/sys/vm/pagecache_system_usage"],
         table: Some("/proc/pagecache_limit"),
     },
     Feature {
         module: "cgroup_isolation",
         hooks: &["procview"],
-        settings: (
+        settings: Some((
             "/proc/sys/kernel",
             &[
                 "stats_isolated",
                 "container_",
                 "cpuset_cpuinfo_show_realinfo",
             ],
-        ),
+        )),
         counters: &[],
         table: None,
     },
     Feature {
         module: "nonpriv_netbind",
         hooks: &["netbind"],
-        settings: ("/sys/module/nonpriv_netbind/parameters", &[""]),
+        settings: None,
         counters: &[],
         table: None,
     },
     Feature {
         module: "shield_mounts",
         hooks: &["mounts"],
-        settings: ("/proc/sys/kernel", &["shield_mounts_max"]),
+        settings: Some(("/proc/sys/kernel", &["shield_mounts_max"])),
         counters: &[],
         table: None,
     },
     Feature {
         module: "release_suffix",
         hooks: &["uname"],
-        settings: ("/proc/tkernel", &["release_suffix"]),
+        settings: Some(("/proc/tkernel", &["release_suffix"])),
         counters: &[],
         table: None,
     },
     Feature {
         module: "hostinfo",
         hooks: &["pidfile"],
-        settings: ("/proc/sys/kernel", &["watch_host_pid"]),
+        settings: Some(("/proc/sys/kernel", &["watch_host_pid"])),
         counters: &[],
         table: None,
     },
     Feature {
         module: "fatal_signals",
         hooks: &["signal"],
-        settings: ("/proc/sys/kernel", &["print-fatal-signals-src-dst"]),
+        settings: Some(("/proc/sys/kernel", &["print-fatal-signals-src-dst"])),
         counters: &[],
         table: None,
     },
     Feature {
         module: "epoll_min_wait",
         hooks: &["epoll"],
-        settings: ("/proc/sys/kernel", &["min_epoll_wait_time"]),
+        settings: Some(("/proc/sys/kernel", &["min_epoll_wait_time"])),
         counters: &[],
         table: None,
     },
     Feature {
         module: "bt_sched_shim",
         hooks: &["sched"],
-        settings: ("/proc/sys/kernel", &["sched_bt_"]),
+        settings: Some(("/proc/sys/kernel", &["sched_bt_"])),
         counters: &[],
         table: None,
     },
@@ -233,7 +234,10 @@ fn module(
         counters: Map::new(),
     };
     if state == State::Loaded {
-        module.settings = settings(machine, feature.settings);
+        module.settings = feature
+            .settings
+            .map(|files| settings(machine, files))
+            .unwrap_or_default();
         module.counters = counters(machine, feature);
     }
     module
