@@ -14,3 +14,5 @@ pub mod protect;
 pub mod size;
 pub mod status;
 mod sys;
+#[cfg(test)]
+mod tree;

@@ -81,41 +81,32 @@ fn explained(result: io::Result<()>, whom: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{fs, path::PathBuf};
+    use crate::tree::Tree;
 
-    struct Tree(PathBuf);
-
-    impl Tree {
-        fn new(name: &str, files: &[&str]) -> Self {
-            let dir = std::env::temp_dir().join(format!("tkctl-{name}-{}", std::process::id()));
-            for file in files {
-                fs::create_dir_all(dir.join(file)).unwrap();
-            }
-            Self(dir)
+    fn directories(name: &str, paths: &[&str]) -> Tree {
+        let tree = Tree::new(name, &[]);
+        for path in paths {
+            tree.put_directory(path);
         }
-    }
-
-    impl Drop for Tree {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+        tree
     }
 
     #[test]
     fn number_of_the_policy() {
-        let tree = Tree::new("policy", &["sys/kernel"]);
-        assert_eq!(policy(&Machine::at(&tree.0)), 7);
-        fs::create_dir(tree.0.join("sys/kernel/sched_ext")).unwrap();
-        assert_eq!(policy(&Machine::at(&tree.0)), 8);
+        let tree = directories("policy", &["sys/kernel"]);
+        assert_eq!(policy(&tree.machine()), 7);
+        tree.put_directory("sys/kernel/sched_ext");
+        assert_eq!(policy(&tree.machine()), 8);
     }
 
     #[test]
     fn visits_threads_that_come_meanwhile_and_each_once() {
-        let tree = Tree::new("threads", &["proc/5/task/5", "proc/5/task/6"]);
+        let tree = directories("threads", &["proc/5/task/5", "proc/5/task/6"]);
         let mut seen = Vec::new();
-        each_thread(&Machine::at(&tree.0), 5, |thread| {
+        each_thread(&tree.machine(), 5, |thread| {
             seen.push(thread);
-            Ok(fs::create_dir_all(tree.0.join("proc/5/task/9"))?)
+            tree.put_directory("proc/5/task/9");
+            Ok(())
         })
         .unwrap();
         seen.sort();
@@ -124,8 +115,8 @@ mod tests {
 
     #[test]
     fn says_that_there_is_no_such_process() {
-        let tree = Tree::new("nobody", &["proc"]);
-        let error = move_process(&Machine::at(&tree.0), 7).unwrap_err();
+        let tree = directories("nobody", &["proc"]);
+        let error = move_process(&tree.machine(), 7).unwrap_err();
         assert_eq!(error.to_string(), "there is no process 7");
     }
 

@@ -348,15 +348,12 @@ fn words(usage: Usage) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use crate::tree::Tree;
 
-    struct Tree(PathBuf);
-
-    impl Tree {
-        fn new(name: &str) -> Self {
-            let dir = std::env::temp_dir().join(format!("tkctl-{name}-{}", std::process::id()));
-            let tree = Self(dir);
-            for (file, text) in [
+    fn limited(name: &str) -> Tree {
+        Tree::new(
+            name,
+            &[
                 ("proc/meminfo", "MemTotal:        1000 kB\nMemFree: 1 kB\n"),
                 (
                     "proc/pagecache_limit",
@@ -375,27 +372,8 @@ mod tests {
                     "sys/fs/cgroup/a/memory.pagecache.events",
                     "pagecache_max 7\npagecache_fail 1\n",
                 ),
-            ] {
-                tree.put(file, text);
-            }
-            tree
-        }
-
-        fn put(&self, file: &str, text: &str) {
-            let path = self.0.join(file);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-
-        fn machine(&self) -> Machine {
-            Machine::at(&self.0)
-        }
-    }
-
-    impl Drop for Tree {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+            ],
+        )
     }
 
     fn scope(cgroup: Option<&str>) -> Scope {
@@ -417,7 +395,7 @@ mod tests {
 
     #[test]
     fn usage_of_the_machine() {
-        let tree = Tree::new("usage");
+        let tree = limited("usage");
         let machine = tree.machine();
         let page = sys::page_size();
         let target = Target::new(&machine, &scope(None)).unwrap();
@@ -436,7 +414,7 @@ mod tests {
 
     #[test]
     fn usage_of_a_cgroup() {
-        let tree = Tree::new("cgroup");
+        let tree = limited("cgroup");
         let machine = tree.machine();
         for name in ["a", "/a", "/sys/fs/cgroup/a"] {
             let target = Target::new(&machine, &scope(Some(name))).unwrap();
@@ -455,7 +433,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_said() {
-        let tree = Tree::new("absent");
+        let tree = limited("absent");
         let error = |machine: &Machine, cgroup| match Target::new(machine, &scope(cgroup)) {
             Ok(_) => panic!("accepted"),
             Err(error) => error.to_string(),
@@ -507,7 +485,7 @@ mod tests {
 
     #[test]
     fn set_writes_the_files() {
-        let tree = Tree::new("set");
+        let tree = limited("set");
         let machine = tree.machine();
         let settings = Set {
             limit: Some(Limit::Percent(20)),
@@ -559,7 +537,7 @@ mod tests {
 
     #[test]
     fn watch_ends_after_count() {
-        let tree = Tree::new("watch");
+        let tree = limited("watch");
         let machine = tree.machine();
         let mut out = Vec::new();
         let target = Target::new(&machine, &scope(Some("a"))).unwrap();

@@ -340,7 +340,7 @@ fn lines(values: &Map<String, Value>, shown: impl Fn(&Value) -> bool) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
+    use crate::tree::Tree;
 
     const KALLSYMS: &str = "\
 0000000000000000 T tkernel_hook_register
@@ -350,30 +350,10 @@ mod tests {
 0000000000000000 t tkernel_process_register\t[tkhooks]
 ";
 
-    struct Tree(PathBuf);
-
-    impl Tree {
-        fn new(name: &str, files: &[(&str, &str)]) -> Self {
-            let dir = std::env::temp_dir().join(format!("tkctl-{name}-{}", std::process::id()));
-            for (file, text) in files {
-                let path = dir.join(file);
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, text).unwrap();
-            }
-            Self(dir)
-        }
-
-        fn shown(&self, json: bool) -> String {
-            let mut out = Vec::new();
-            show(&Machine::at(&self.0), json, false, &mut out).unwrap();
-            String::from_utf8(out).unwrap()
-        }
-    }
-
-    impl Drop for Tree {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
+    fn shown(tree: &Tree, json: bool) -> String {
+        let mut out = Vec::new();
+        show(&tree.machine(), json, false, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
     }
 
     fn patched(name: &str) -> Tree {
@@ -396,7 +376,7 @@ mod tests {
 
     #[test]
     fn json_has_all_of_it() {
-        let status: Value = serde_json::from_str(&patched("json").shown(true)).unwrap();
+        let status: Value = serde_json::from_str(&shown(&patched("json"), true)).unwrap();
         assert_eq!(status["kernel"], "7.3.4-tk");
         assert_eq!(
             status["hooks"],
@@ -420,7 +400,7 @@ mod tests {
 
     #[test]
     fn table_is_for_people() {
-        let text = patched("table").shown(false);
+        let text = shown(&patched("table"), false);
         assert!(text.contains("hooks   access, process, ptrace\n"), "{text}");
         let row = |name: &str| {
             text.lines()
@@ -443,12 +423,10 @@ mod tests {
                 ("proc/kallsyms", "0 T schedule\n"),
             ],
         );
-        assert!(tree
-            .shown(false)
-            .contains("none: this kernel has no hooks.patch"));
+        assert!(shown(&tree, false).contains("none: this kernel has no hooks.patch"));
         let unreadable = Tree::new("mute", &[("proc/sys/kernel/osrelease", "6.12\n")]);
-        assert!(unreadable.shown(false).contains("hooks   unknown"));
-        let status: Value = serde_json::from_str(&unreadable.shown(true)).unwrap();
+        assert!(shown(&unreadable, false).contains("hooks   unknown"));
+        let status: Value = serde_json::from_str(&shown(&unreadable, true)).unwrap();
         assert_eq!(status["hooks"], Value::Null);
         assert_eq!(status["modules"][0]["missing_hooks"], serde_json::json!([]));
     }
@@ -464,10 +442,9 @@ mod tests {
             ),
             ("proc/sys/vm/swappiness", "60"),
         ] {
-            fs::create_dir_all(tree.0.join(file).parent().unwrap()).unwrap();
-            fs::write(tree.0.join(file), text).unwrap();
+            tree.put(file, text);
         }
-        let status: Value = serde_json::from_str(&tree.shown(true)).unwrap();
+        let status: Value = serde_json::from_str(&shown(&tree, true)).unwrap();
         let pclimit = &status["modules"][1];
         assert_eq!(
             pclimit["settings"],
