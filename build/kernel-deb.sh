@@ -57,9 +57,11 @@ control() {
 
 # script PACKAGE NAME: DEBIAN/NAME from packaging/kernel, for this release.
 script() {
-	local kind=${1#linux-}
-	sed -e "s/@RELEASE@/$release/g" -e "s/@INITRD@/$initrd/g" \
-		"$checkout/packaging/kernel/${kind%%-*}.$2" >"$work/$1/DEBIAN/$2"
+	local kind=${1#linux-} scripts=$checkout/packaging/kernel
+	# What they share, without the comment at its beginning.
+	sed -e '/^@COMMON@$/{r /dev/stdin' -e 'd}' "$scripts/${kind%%-*}.$2" \
+		< <(sed '1,/^$/d' "$scripts/image.common.sh") |
+		sed -e "s/@RELEASE@/$release/g" -e "s/@INITRD@/$initrd/g" >"$work/$1/DEBIAN/$2"
 	chmod 755 "$work/$1/DEBIAN/$2"
 }
 
