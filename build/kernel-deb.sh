@@ -78,13 +78,11 @@ pack() {
 		 -- $maintainer  $(changelog_field Date)
 	END
 	gzip -9n "$doc/changelog.Debian"
-	if [[ -e $checkout/packaging/kernel/${1%"-$release"}.lintian-overrides ]]; then
-		install -D -m 644 "$checkout/packaging/kernel/${1%"-$release"}.lintian-overrides" \
-			"$work/$1/usr/share/lintian/overrides/$1"
-	fi
 	(cd "$work/$1" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | sort -z |
 		xargs -0r md5sum >DEBIAN/md5sums)
 	chmod -R u=rwX,go=rX "$work/$1"
+	# But where the kernel's functions are is for root.
+	find "$work/$1" -path '*/boot/System.map-*' -exec chmod 600 {} +
 	"$here/in-root" dpkg-deb --root-owner-group "${compression[@]}" --build "$work/$1" "$out" >&2
 }
 
@@ -95,7 +93,7 @@ initrd=No
 pack_image() {
 	local root=$work/$image modules=usr/lib/modules/$release
 	install -D -m 644 "$kernel/bzImage" "$root/boot/vmlinuz-$release"
-	install -m 600 "$tree/System.map" "$root/boot/System.map-$release"
+	install -m 644 "$tree/System.map" "$root/boot/System.map-$release"
 	install -m 644 "$kernel/config" "$root/boot/config-$release"
 	mkdir -p "$root/${modules%/*}"
 	cp -a "$kernel/mods/lib/modules/$release" "$root/$modules"

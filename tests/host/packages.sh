@@ -41,6 +41,11 @@ has_no_lintian_errors() {
 		"$debs"/*.deb
 }
 
+system_map_is_for_root() {
+	build/in-root dpkg-deb -c "$debs"/linux-image-"$release"_*.deb |
+		grep '^-rw------- .*/boot/System.map-'
+}
+
 # dkms COMMAND…: with trees of its own. What it says is in $work/dkms.log.
 dkms() {
 	local status=0
@@ -146,6 +151,7 @@ tkctl_runs() {
 result "the packages are built from what is committed" builds
 result "they can be unpacked" unpacks
 result "lintian has no errors" has_no_lintian_errors
+result "only root can read System.map" system_map_is_for_root
 result "DKMS builds all modules with the headers package" dkms_builds
 result "the headers have what signs modules" headers_sign_modules
 result "the modules are for that kernel" modules_are_of_this_kernel
