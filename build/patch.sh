@@ -10,7 +10,7 @@
 #                        where those that don't have to be looked at; fails if
 #                        one doesn't
 #   patch.sh newest      the same for the newest 7.x that the configured Debian
-#                        archive has
+#                        archive has; fails with 2 if that can't be had
 
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
@@ -118,12 +118,14 @@ check() {
 }
 
 newest() {
-	local series version work status=0
-	read -r series version < <("$here/source.sh" --newest)
-	[[ $version ]] || die "the archive has no linux-source-7.x"
+	local source series version work status=0
+	read -r series version source < <("$here/source.sh" --newest) || {
+		say "the newest kernel's source can't be had, so nothing is known of hooks.patch on it"
+		return 2
+	}
 	work=$(mktemp -d)
 	sed -n 's,^--- a/,*/,p; $a */Kconfig' "$patch" | "$here/in-root" tar -C "$work" \
-		-xf "$(TKERNEL_SOURCE_VERSION=$version "$here/source.sh" "$series")/linux-source-$series.tar.xz" \
+		-xf "$source/linux-source-$series.tar.xz" \
 		--strip-components=1 --wildcards -T - 2>/dev/null || true
 	echo "hooks.patch on linux-source-$series $version:"
 	check "$work" || status=$?

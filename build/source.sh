@@ -5,8 +5,9 @@
 # (linux-source-SERIES.tar.xz) and Debian's own configs (config/). What is cached
 # is used; else the current version of backports is downloaded and verified by
 # a private apt that leaves the machine's alone. TKERNEL_SOURCE_VERSION pins the
-# package version. source.sh --newest prints the newest series 7.x that there is,
-# and its package's version.
+# package version. source.sh --newest prints the newest series 7.x that the archive
+# has now, its package's version, and a directory with that source. If it has to be
+# downloaded for that, nobody else finds it.
 
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
@@ -33,28 +34,40 @@ set_up_apt() {
 		Dir::Etc::Preferences "/dev/null";
 		Dir::Etc::PreferencesParts "/dev/null";
 		APT::Sandbox::User "";
+		APT::Update::Error-Mode "any";
 	END
 	export APT_CONFIG=$work/apt.conf
 }
 
+# download PACKAGES…: unpacks them into $work/usr/src.
 download() (
-	apt-get update &&
-		cd "$work/deb" &&
-		apt-get download "linux-source-$series${pinned:+=$pinned}" \
-			"linux-config-$series${pinned:+=$pinned}"
+	cd "$work/deb" && apt-get download "$@" || return
+	for deb in *.deb; do
+		dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$work" ./usr/src || return
+	done
 )
 
 newest() {
-	local package
+	local package version dir
 	lock source
 	work=$cache/source.new
 	rm -rf "$work"
 	set_up_apt
 	with_log "$cache/logs/source.log" apt-get update
-	package=$(apt-cache pkgnames linux-source-7. | grep -xE 'linux-source-7\.[0-9]+' | sort -V | tail -n 1)
-	[[ ! $package ]] || apt-cache show --no-all-versions "$package" |
-		sed -n "s/^Version: /${package#linux-source-} /p"
+	package=$(apt-cache pkgnames linux-source-7. | { grep -xE 'linux-source-7\.[0-9]+' || true; } |
+		sort -V | tail -n 1)
+	[[ $package ]] || die "the archive has no linux-source-7.x"
+	version=$(apt-cache show --no-all-versions "$package" | sed -n 's/^Version: //p')
+	dir=$cache/source-$version
+	[[ -d $dir ]] || dir=$cache/newest-$(echo "$package $version" | content_key)
+	if [[ ! -d $dir ]]; then
+		say "downloading Debian's $package $version (160 MB)"
+		with_log "$cache/logs/source.log" download "$package=$version"
+		mv "$work/usr/src" "$dir"
+		prune newest 1
+	fi
 	rm -rf "$work"
+	echo "${package#linux-source-} $version $dir"
 }
 
 if [[ $series == --newest ]]; then
@@ -72,10 +85,9 @@ if [[ ! $dir ]]; then
 	rm -rf "$work"
 	set_up_apt
 	say "downloading Debian's linux-source-$series${pinned:+ $pinned} (160 MB)"
-	with_log "$cache/logs/source.log" download
-	for deb in "$work"/deb/*.deb; do
-		dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$work" ./usr/src
-	done
+	with_log "$cache/logs/source.log" apt-get update
+	with_log "$cache/logs/source.log" download "linux-source-$series${pinned:+=$pinned}" \
+		"linux-config-$series${pinned:+=$pinned}"
 	mv "$work/usr/src/linux-config-$series" "$work/usr/src/config"
 	dir=$cache/source-$(dpkg-deb -f "$work"/deb/linux-source-*.deb Version)
 	mv "$work/usr/src" "$dir"
