@@ -26,6 +26,11 @@ content_key() { sha256sum | cut -c1-12; }
 # The names in a package list, one a line.
 packages() { sed 's/#.*//' "$1" | xargs -n1; }
 
+# The names of the modules that are for users, one a line, in Kbuild's order.
+module_names() {
+	sed '/^ifdef/,/^endif/d' "$here/../Kbuild" | sed -n 's/^obj-m += \(.*\)\.o$/\1/p'
+}
+
 # Waits until no other run makes the same kind of entry; lasts until we exit.
 lock() {
 	exec {lock_fd}>"$cache/locks/$1"
@@ -91,21 +96,52 @@ debian_mirror() {
 	head -n 1 <<<"$found"
 }
 
-# debootstrap_to TAR LIST [MMDEBSTRAP OPTIONS…]: a Debian root with the packages
-# of LIST, as the tar file TAR ("-" is stdout), without the files nobody reads.
-debootstrap_to() {
-	local tar=$1 list=$2 mirror
-	shift 2
+# debian_to TAR LIST SUITES [MMDEBSTRAP OPTIONS…]: a Debian root with the packages
+# of LIST, as the tar file TAR ("-" is stdout). It is of the first of SUITES.
+debian_to() {
+	local tar=$1 list=$2 suites=$3 mirror sources=() name
+	shift 3
 	mirror=$(debian_mirror)
-	mmdebstrap --variant=minbase --format=tar \
-		--include="$(packages "$list" | paste -sd,)" \
-		--aptopt="$cache/apt.conf" \
+	for name in $suites; do
+		sources+=("deb $mirror $name main")
+	done
+	mmdebstrap --format=tar --include="$(packages "$list" | paste -sd,)" \
+		--aptopt="$cache/apt.conf" "$@" "${suites%% *}" "$tar" "${sources[@]}"
+}
+
+# debootstrap_to TAR LIST [MMDEBSTRAP OPTIONS…]: a small one, without the files
+# nobody reads, and with backports.
+debootstrap_to() {
+	local tar=$1 list=$2
+	shift 2
+	debian_to "$tar" "$list" "$suite $suite-backports" --variant=minbase \
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/info/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
-		"$@" "$suite" "$tar" \
-		"deb $mirror $suite main" "deb $mirror $suite-backports main"
+		"$@"
+}
+
+# image_entry KIND N LIST WHAT COMMAND…: has COMMAND make WHAT in $work, from a tar
+# file root.tar there, unless the cache, which keeps N, has it: in $entry.
+image_entry() {
+	local kind=$1 keep=$2 list=$3 what=$4
+	shift 4
+	entry=$cache/$kind-$(cat "$0" "$list" | content_key)
+	[[ -d $entry ]] || lock "$kind"
+	if [[ ! -d $entry ]]; then
+		need_tool mmdebstrap mmdebstrap uidmap
+		say "making $what, log in $cache/logs/$kind.log"
+		save_apt_settings
+		work=$cache/$kind.new
+		rm -rf "$work"
+		mkdir "$work"
+		with_log "$cache/logs/$kind.log" "$@"
+		rm "$work/root.tar"
+		mv "$work" "$entry"
+		prune "$kind" "$keep"
+	fi
+	touch "$entry"
 }
 
 # How this machine reaches its mirror (proxies, clock checks) holds for the

@@ -44,7 +44,7 @@ tkctl_clippy() { build/tkctl.sh clippy --all-targets -- -D warnings; }
 
 # DKMS has to be told what Kbuild builds.
 dkms_modules() {
-	diff <(sed '/^ifdef/,/^endif/d' Kbuild | sed -n 's/^obj-m += \(.*\)\.o$/\1/p') \
+	diff <(module_names) \
 		<(sed -n 's/^BUILT_MODULE_NAME\[.*\]="\(.*\)"/\1/p' packaging/dkms.conf.in)
 }
 

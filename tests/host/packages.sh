@@ -7,7 +7,8 @@
 
 set -uo pipefail
 
-cd "$(dirname "$0")/../.." || exit
+. "$(dirname "$0")/../../build/common.sh"
+cd "$here/.." || exit
 flavour=${1:-vm}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -66,7 +67,7 @@ dkms_builds() {
 	build_for "$headers" || return
 	while read -r module; do
 		find "$work/dkms" -path '*/module/*' -name "$module.ko*" | grep . || return
-	done < <(sed '/^ifdef/,/^endif/d' Kbuild | sed -n 's/^obj-m += \(.*\)\.o$/\1/p')
+	done < <(module_names)
 	! find "$work/dkms" -name 'tk_selftest.ko*' | grep .
 }
 

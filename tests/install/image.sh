@@ -58,12 +58,8 @@ setup='
 
 # shellcheck disable=SC2016 # the hook's
 make_disk() {
-	local mirror
-	mirror=$(debian_mirror)
-	mmdebstrap --variant=important --format=tar --aptopt="$cache/apt.conf" \
-		--include="$(packages "$list" | paste -sd,)" \
-		--customize-hook="$setup $(printf %q "$work")" --customize-hook='rm "$1/tmp/core.img"' \
-		"$suite" "$work/root.tar" "deb $mirror $suite main" &&
+	debian_to "$work/root.tar" "$list" "$suite" --variant=important \
+		--customize-hook="$setup $(printf %q "$work")" --customize-hook='rm "$1/tmp/core.img"' &&
 		truncate -s 12G "$work/disk" &&
 		"$here/in-root" mke2fs -q -t ext4 -m 0 -E root_owner=0:0,offset=1048576 \
 			-d "$work/root.tar" "$work/disk" 12570624k &&
@@ -73,21 +69,5 @@ make_disk() {
 		dd if="$work/core.img" of="$work/disk" seek=1 conv=notrunc status=none
 }
 
-entry=$cache/install-$(cat "$0" "$list" | content_key)
-if [[ ! -d $entry ]]; then
-	lock install
-fi
-if [[ ! -d $entry ]]; then
-	need_tool mmdebstrap mmdebstrap uidmap
-	say "making the disk of a Debian $suite machine, about 4 minutes, log in $cache/logs/install.log"
-	save_apt_settings
-	work=$cache/install.new
-	rm -rf "$work"
-	mkdir "$work"
-	with_log "$cache/logs/install.log" make_disk
-	rm "$work/root.tar"
-	mv "$work" "$entry"
-	prune install 1
-fi
-touch "$entry"
+image_entry install 1 "$list" "the disk of a Debian $suite machine, about 4 minutes" make_disk
 echo "$entry/disk"

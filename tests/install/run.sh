@@ -29,18 +29,20 @@ fi
 mkdir "$work/tests"
 cp -r "$debs"/* "$work/tests/"
 install "$tests/guest.sh" "$work/tests/run"
-sed '/^ifdef/,/^endif/d' "$checkout/Kbuild" | sed -n 's/^obj-m += \(.*\)\.o$/\1/p' |
-	paste -sd' ' >"$work/tests/modules"
+module_names | paste -sd' ' >"$work/tests/modules"
 truncate -s 1G "$work/tests.ext4"
 "$here/in-root" mke2fs -q -t ext4 -L tktest -m 0 -d "$work/tests" "$work/tests.ext4"
 cp --sparse=always "$disk" "$work/disk"
 
+# The emulator that the other guests have.
+read -ra accelerator < <("$here/in-root" env PYTHONPATH="$checkout/tests/vm" PYTHONDONTWRITEBYTECODE=1 \
+	python3 -c 'import qemu; print(*qemu.TCG)')
 console=${TK_CONSOLE:-$work/console}
 : >"$console"
 for ((boot = 1; boot <= 5; boot++)); do
 	say "boot $boot of 5"
 	"$here/in-root" timeout "$limit" qemu-system-x86_64 -nodefaults -display none -no-reboot \
-		-machine pc -accel tcg,thread=multi -cpu max,-erms,-fsrm,-fsrs,-fzrm \
+		-machine pc "${accelerator[@]}" \
 		-smp 2 -m 2048 -device virtio-rng-pci \
 		-drive "file=$work/disk,format=raw,if=virtio,cache=unsafe" \
 		-drive "file=$work/tests.ext4,format=raw,if=virtio,readonly=on" \

@@ -28,21 +28,5 @@ make_image() {
 			-E root_owner=0:0 -d "$work/root.tar" "$work/root.ext4" 8G
 }
 
-entry=$cache/image-$(cat "$0" "$list" | content_key)
-if [[ ! -d $entry ]]; then
-	lock image
-fi
-if [[ ! -d $entry ]]; then
-	need_tool mmdebstrap mmdebstrap uidmap
-	say "making the guest's image (Debian $suite), about 2 minutes, log in $cache/logs/image.log"
-	save_apt_settings
-	work=$cache/image.new
-	rm -rf "$work"
-	mkdir "$work"
-	with_log "$cache/logs/image.log" make_image
-	rm "$work/root.tar"
-	mv "$work" "$entry"
-	prune image 2
-fi
-touch "$entry"
+image_entry image 2 "$list" "the guest's image (Debian $suite), about 2 minutes" make_image
 echo "$entry/root.ext4"
