@@ -65,10 +65,8 @@ deterministic=(--icount wait --cpus 2)
 
 # Those that take longest come first.
 others=(--ignore=pclimit --ignore=containers --ignore=bt_sched)
-# One of them failed once, on a busy machine: see docs/pclimit.md.
-unclear=pclimit/test_stream.py::test_written_pages_count_when_the_disk_has_them
 guest pclimit-limits "${deterministic[@]}" -- -m "not long" \
-	pclimit/test_{async,hot,network,storm,stream}.py --deselect "$unclear"
+	pclimit/test_{async,hot,network,storm,stream}.py
 guest main -- -m "not storm" "${others[@]}"
 guest pclimit "${deterministic[@]}" -- -m "not long" pclimit \
 	--ignore=pclimit/test_{async,hot,network,storm,stream}.py

@@ -42,9 +42,9 @@ def unmount(place):
 
 
 @contextlib.contextmanager
-def filesystem(kind, *options):
-    """A new file system on the scratch disk, mounted."""
-    disk = scratch_disk()
+def filesystem(kind, *options, disk=None):
+    """A new file system, mounted, on the scratch disk unless another is named."""
+    disk = disk or scratch_disk()
     run(*MAKE[kind], *options, disk)
     PLACE.mkdir(exist_ok=True)
     run("mount", "-t", kind, disk, PLACE)
