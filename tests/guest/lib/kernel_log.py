@@ -30,6 +30,8 @@ class KernelLog:
         self.lost = False
         # For tests that make allocations fail: the kernel prints where from.
         self.allow_call_traces = False
+        # What the kernel itself warns of when that happens: a pattern.
+        self.expected = None
 
     def read(self):
         """All lines so far; only what the kernel itself wrote."""
@@ -58,6 +60,8 @@ class KernelLog:
         for number, line in enumerate(lines):
             if self.allow_call_traces:
                 line = FRAME.sub("", line.replace("Call Trace", ""))
+            if self.expected and re.search(self.expected, line):
+                continue
             if TROUBLE.search(line):
                 return lines[max(0, number - 3):number + 60]
         return []
