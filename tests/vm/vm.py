@@ -23,7 +23,8 @@ from guest import CONSOLE, ERR, OUT, Guest, GuestError
 
 RESULTS_SIZE = 1 << 30
 SCRATCH_SIZE = 8 << 30
-BOOT_TIMEOUT = 60
+# A kernel with checkers takes a minute where others have much to do.
+BOOT_TIMEOUT = 240
 GUEST_DIED = 125
 
 
