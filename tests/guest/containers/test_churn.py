@@ -110,7 +110,7 @@ def test_nothing_is_left_of_containers(cgroup_isolation_module, group):
     plain = memory()
     cgroup_isolation_module.load()
     taken, made = [], []
-    for _ in range(4):
+    for _ in range(8):
         counts = fill()
         assert counts["wrong"] == 0, counts
         assert counts["host"] == 0, "a container was shown the host's memory"
