@@ -80,6 +80,15 @@ static void set_cpu(int cpu)
 		die("sched_setaffinity");
 }
 
+static void set_any_cpu(void)
+{
+	cpu_set_t cpus;
+
+	memset(&cpus, 0xff, sizeof(cpus));
+	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		die("sched_setaffinity");
+}
+
 static void burn(unsigned long turn)
 {
 	(void)turn;
@@ -214,7 +223,7 @@ static void *repeat(void *work)
  * pi POLICY, in deeds: a thread takes a lock with priority inheritance and enters
  * POLICY, and another one of the class of everybody takes all of the CPU: "ready
  * TID", of the first. At the next line of input, "POLICY MS", a third thread of that
- * POLICY waits for the lock, and the second ends after so many milliseconds. The
+ * POLICY waits for the lock, on any CPU, and the second ends after so many milliseconds. The
  * owner needs 20 ms of CPU time before it unlocks. "waited NS" says how long it took.
  */
 static pthread_mutex_t lock;
@@ -260,6 +269,8 @@ static void *want_lock(void *unused)
 	long long start;
 
 	(void)unused;
+	/* Beside the hog it might not even come to ask for the lock. */
+	set_any_cpu();
 	if (set_policy(waiter_policy))
 		die("sched_setscheduler");
 	start = clock_ns(CLOCK_MONOTONIC);
