@@ -175,7 +175,7 @@ static void switch_policy(unsigned long turn)
 
 	if (set_policy(policy) && errno != EINVAL)
 		die("sched_setscheduler");
-	compute(turn % 7 * 1000);
+	compute((turn % 7 + 1) * 1000);
 }
 
 /* A CPU may have gone since we looked. */
