@@ -79,13 +79,18 @@ containers=(containers/test_engines.py containers/test_files.py
 [[ -z ${TK_CONTAINERS:-} ]] || containers=(containers)
 guest containers --cpus 4 -- "${containers[@]}"
 
-# bt_sched_shim isn't finished: see docs/building.md.
-if [[ -n ${TK_BT:-} ]]; then
-	# Offline work is about who gets which CPU, so there are several, in time that
-	# nobody else has a part in. The storms are no measurement.
-	several=(--icount wait --cpus 4)
-	[[ $flavour != debug ]] || several=(--cpus 4)
+# Offline work is about who gets which CPU, so there are several, in time that
+# nobody else has a part in.
+several=(--icount wait --cpus 4)
+[[ $flavour != debug ]] || several=(--cpus 4)
+if [[ -z ${TK_BT:-} ]]; then
+	guest bt_sched "${several[@]}" -- bt_sched/test_{interface,sysctl}.py \
+		bt_sched/test_balance.py::test_{one_hog_for_each_cpu,bt_moves_out_of_the_way} \
+		bt_sched/test_shares.py::test_{shares_follow_nice_values,everybody_else_goes_first} \
+		bt_sched/test_unload.py::test_everybody_is_made_normal_with_his_nice_value
+else
 	guest bt_sched "${several[@]}" -- -m "not storm" bt_sched
+	# The storms are no measurement.
 	guest bt_storm --one-thread --cpus 4 -- -m storm bt_sched
 	# Hyperthreads.
 	guest bt_smt --qemu-args="-smp 4,cores=2,threads=2" -- \
