@@ -31,6 +31,7 @@ pub(crate) mod memory;
 pub(crate) mod misc_device;
 pub(crate) mod module;
 pub(crate) mod net;
+pub(crate) mod net_sysctl;
 pub(crate) mod percpu;
 pub(crate) mod pid;
 pub(crate) mod print;

@@ -4,7 +4,10 @@
 //!
 //! C header: [`include/net/net_namespace.h`](srctree/include/net/net_namespace.h)
 
-use super::bindings;
+use super::{
+    bindings,
+    capability::Capability, //
+};
 use core::ptr::NonNull;
 use kernel::{
     error::from_err_ptr,
@@ -61,6 +64,13 @@ impl Net {
     pub(crate) fn initial() -> &'static Self {
         // SAFETY: It is there as long as the kernel.
         unsafe { Self::from_raw(bindings::tk_helper_init_net()) }
+    }
+
+    /// Whether the current task has the capability in the user namespace that owns this. Process
+    /// context.
+    pub(crate) fn capable(&self, capability: Capability) -> bool {
+        // SAFETY: The namespace is alive, and so is the user namespace that it holds.
+        unsafe { bindings::tk_helper_net_capable(self.0.get(), capability.number()) }
     }
 
     pub(super) fn as_ptr(&self) -> *mut bindings::net {

@@ -72,6 +72,15 @@ pub(crate) struct File<T: 'static> {
     value: Value<T>,
 }
 
+/// What the kernel calls for a read or a write.
+pub(super) type Handler = unsafe extern "C" fn(
+    *const bindings::ctl_table,
+    c_int,
+    *mut c_void,
+    *mut usize,
+    *mut bindings::loff_t,
+) -> c_int;
+
 enum Value<T: 'static> {
     Int(Access<T, c_int>),
     ULong(Access<T, c_ulong>),
@@ -155,6 +164,21 @@ impl<T: 'static> File<T> {
         }
     }
 
+    pub(super) fn name(&self) -> &'static CStr {
+        self.name
+    }
+
+    /// The table of the file for a target, which `handler` gives to [`answer`].
+    pub(super) fn table(&'static self, target: *const T, handler: Handler) -> bindings::ctl_table {
+        let mut table: bindings::ctl_table = pin_init::zeroed();
+        table.procname = self.name.as_char_ptr();
+        table.mode = if self.is_read_only() { 0o444 } else { 0o644 };
+        table.proc_handler = Some(handler);
+        table.data = target.cast_mut().cast();
+        table.extra1 = core::ptr::from_ref(self).cast_mut().cast();
+        table
+    }
+
     fn is_read_only(&self) -> bool {
         match &self.value {
             Value::Int(access) => access.set.is_none(),
@@ -193,13 +217,7 @@ impl<T: Sysctls> Registration<T> {
             if proc_file::exists(fmt!("/proc/sys/{}/{}", T::PATH, file.name)) {
                 return Err(EEXIST);
             }
-            let mut table: bindings::ctl_table = pin_init::zeroed();
-            table.procname = file.name.as_char_ptr();
-            table.mode = if file.is_read_only() { 0o444 } else { 0o644 };
-            table.proc_handler = Some(handle::<T>);
-            table.data = Arc::as_ptr(&target).cast_mut().cast();
-            table.extra1 = core::ptr::from_ref(file).cast_mut().cast();
-            tables.push(table, GFP_KERNEL)?;
+            tables.push(file.table(Arc::as_ptr(&target), handle::<T>), GFP_KERNEL)?;
         }
 
         // SAFETY: The path is a C string. The tables stay where they are until they are
@@ -236,6 +254,28 @@ unsafe extern "C" fn handle<T: Sysctls>(
     pos: *mut bindings::loff_t,
 ) -> c_int {
     // SAFETY: By the invariant of the registration, which isn't dropped before this returns.
+    unsafe {
+        answer(table, dir, buffer, len, pos, |_: &T| {
+            T::WRITER.is_none_or(capable)
+        })
+    }
+}
+
+/// Does what was asked of a file.
+///
+/// # Safety
+///
+/// These are the arguments of a `proc_handler` for a table that [`File::table`] made, and the target
+/// that it got lives until this returns.
+pub(super) unsafe fn answer<T: 'static>(
+    table: *const bindings::ctl_table,
+    dir: c_int,
+    buffer: *mut c_void,
+    len: *mut usize,
+    pos: *mut bindings::loff_t,
+    may_write: impl FnOnce(&T) -> bool,
+) -> c_int {
+    // SAFETY: The caller's promise.
     let (target, file) = unsafe {
         (
             &*(*table).data.cast::<T>(),
@@ -251,7 +291,7 @@ unsafe extern "C" fn handle<T: Sysctls>(
         pos,
     };
     from_result(|| {
-        if !call.is_read() && T::WRITER.is_some_and(|capability| !capable(capability)) {
+        if !call.is_read() && !may_write(target) {
             return Err(EPERM);
         }
         match &file.value {
@@ -359,37 +399,19 @@ impl Call {
 unsafe trait Number: Copy + PartialEq {
     const MIN: Self;
     const MAX: Self;
-    const CONVERT: unsafe extern "C" fn(
-        *const bindings::ctl_table,
-        c_int,
-        *mut c_void,
-        *mut usize,
-        *mut bindings::loff_t,
-    ) -> c_int;
+    const CONVERT: Handler;
 }
 
 // SAFETY: The function is the one for `int`.
 unsafe impl Number for c_int {
     const MIN: Self = Self::MIN;
     const MAX: Self = Self::MAX;
-    const CONVERT: unsafe extern "C" fn(
-        *const bindings::ctl_table,
-        c_int,
-        *mut c_void,
-        *mut usize,
-        *mut bindings::loff_t,
-    ) -> c_int = bindings::proc_dointvec_minmax;
+    const CONVERT: Handler = bindings::proc_dointvec_minmax;
 }
 
 // SAFETY: The function is the one for `unsigned long`.
 unsafe impl Number for c_ulong {
     const MIN: Self = Self::MIN;
     const MAX: Self = Self::MAX;
-    const CONVERT: unsafe extern "C" fn(
-        *const bindings::ctl_table,
-        c_int,
-        *mut c_void,
-        *mut usize,
-        *mut bindings::loff_t,
-    ) -> c_int = bindings::proc_doulongvec_minmax;
+    const CONVERT: Handler = bindings::proc_doulongvec_minmax;
 }

@@ -21,6 +21,7 @@
 #include <linux/tkernel/ptrace.h>
 #include <linux/tkernel/sched_slot.h>
 #include <linux/tkernel/signal.h>
+#include <linux/tkernel/tcp.h>
 #include <linux/tkernel/uname.h>
 #include <net/net_namespace.h>
 

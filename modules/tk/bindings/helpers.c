@@ -245,6 +245,60 @@ struct tk_helper_pernet *tk_helper_pernet_new(size_t size)
 	return pernet;
 }
 
+/* Operations on namespaces know no data, so a module has one of these. */
+static const struct tk_helper_each_net *each_net;
+static unsigned int each_net_id;
+
+struct each_net_entry {
+	void *what;
+};
+
+static int init_one_net(struct net *net)
+{
+	struct each_net_entry *entry = net_generic(net, each_net_id);
+
+	entry->what = each_net->init(net, net_eq(net, &init_net),
+				     each_net->data);
+	return PTR_ERR_OR_ZERO(entry->what);
+}
+
+static void exit_one_net(struct net *net)
+{
+	struct each_net_entry *entry = net_generic(net, each_net_id);
+
+	each_net->exit(entry->what);
+}
+
+static struct pernet_operations each_net_ops = {
+	.init = init_one_net,
+	.exit = exit_one_net,
+	.id = &each_net_id,
+	.size = sizeof(struct each_net_entry),
+};
+
+int tk_helper_each_net_register(const struct tk_helper_each_net *each)
+{
+	int ret;
+
+	if (cmpxchg(&each_net, NULL, each))
+		return -EBUSY;
+	ret = register_pernet_subsys(&each_net_ops);
+	if (ret)
+		WRITE_ONCE(each_net, NULL);
+	return ret;
+}
+
+void tk_helper_each_net_unregister(void)
+{
+	unregister_pernet_subsys(&each_net_ops);
+	WRITE_ONCE(each_net, NULL);
+}
+
+bool tk_helper_net_capable(struct net *net, int capability)
+{
+	return ns_capable(net->user_ns, capability);
+}
+
 void *tk_helper_pernet_of(struct tk_helper_pernet *pernet, struct net *net)
 {
 	return net_generic(net, pernet->id);

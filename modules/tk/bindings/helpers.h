@@ -63,6 +63,21 @@ struct net *tk_helper_init_net(void);
 void tk_helper_net_get(struct net *net);
 void tk_helper_net_put(struct net *net);
 
+bool tk_helper_net_capable(struct net *net, int capability);
+
+/*
+ * Called for each network namespace that there is, and as they come and go.
+ * What @init returns, unless it is an error, @exit gets back.
+ */
+struct tk_helper_each_net {
+	void *(*init)(struct net *net, bool is_initial, void *data);
+	void (*exit)(void *what);
+	void *data;
+};
+
+int tk_helper_each_net_register(const struct tk_helper_each_net *each);
+void tk_helper_each_net_unregister(void);
+
 struct tk_helper_pernet;
 struct tk_helper_pernet *tk_helper_pernet_new(size_t size);
 void *tk_helper_pernet_of(struct tk_helper_pernet *pernet, struct net *net);

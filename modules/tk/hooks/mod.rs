@@ -19,6 +19,7 @@ pub(crate) mod procview;
 pub(crate) mod ptrace;
 pub(crate) mod sched_slot;
 pub(crate) mod signal;
+pub(crate) mod tcp;
 pub(crate) mod uname;
 
 use core::marker::PhantomData;
