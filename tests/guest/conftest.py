@@ -112,6 +112,7 @@ release_suffix = small_module("release_suffix")
 hostinfo = small_module("hostinfo")
 fatal_signals = small_module("fatal_signals")
 epoll_min_wait = small_module("epoll_min_wait")
+tcp_tuning = small_module("tcp_tuning")
 
 
 @pytest.fixture

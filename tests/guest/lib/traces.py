@@ -5,7 +5,7 @@ import os
 import pathlib
 
 FEATURES = ("nonpriv_netbind", "shield_mounts", "release_suffix", "hostinfo", "fatal_signals",
-            "epoll_min_wait")
+            "epoll_min_wait", "tcp_tuning")
 
 # Where the features have files.
 FILES = {
@@ -16,13 +16,16 @@ FILES = {
                  "/proc/self/task/{}/hostinfo", "/proc/1/hostinfo"],
     "fatal_signals": ["/proc/sys/kernel/print-fatal-signals-src-dst"],
     "epoll_min_wait": ["/proc/sys/kernel/min_epoll_wait_time"],
+    "tcp_tuning": [f"/proc/sys/net/ipv4/tcp_{name}"
+                   for name in ("init_cwnd", "loss_init_cwnd", "no_delay_ack", "rto_min", "rto_max")],
 }
 
 
 def all_names():
     """The names in the directories where features have files."""
     names = set()
-    for directory in ("/proc/sys/kernel", "/proc/tkernel", "/proc/self", f"/proc/self/task/{os.getpid()}"):
+    for directory in ("/proc/sys/kernel", "/proc/sys/net/ipv4", "/proc/tkernel", "/proc/self",
+                      f"/proc/self/task/{os.getpid()}"):
         path = pathlib.Path(directory)
         if path.exists():
             names |= {f"{directory.replace(str(os.getpid()), 'PID')}/{name}" for name in os.listdir(path)}

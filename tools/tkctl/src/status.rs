@@ -105,6 +105,22 @@ const FEATURES: &[Feature] = &[
         table: None,
     },
     Feature {
+        module: "tcp_tuning",
+        hooks: &["tcp"],
+        settings: (
+            "/proc/sys/net/ipv4",
+            &[
+                "tcp_init_cwnd",
+                "tcp_loss_init_cwnd",
+                "tcp_no_delay_ack",
+                "tcp_rto_max",
+                "tcp_rto_min",
+            ],
+        ),
+        counters: &[],
+        table: None,
+    },
+    Feature {
         module: "bt_sched_shim",
         hooks: &["sched"],
         settings: Some(("/proc/sys/kernel", &["sched_bt_"])),
