@@ -8,7 +8,7 @@ import pathlib
 import pytest
 
 HOOKS = ("ptrace", "access", "process", "pagecache", "procview", "netbind", "mounts", "uname",
-         "epoll", "signal", "pidfile", "sched")
+         "epoll", "signal", "pidfile", "tcp", "sched")
 
 
 def status(tkctl, **options):
