@@ -173,13 +173,13 @@ impl NetSysctls for Settings {
             c"tcp_rto_min",
             RTO_MIN_MS..=i32::MAX / US_PER_MS,
             |of| tcp::rto_min_us(of.net()) / US_PER_MS,
-            |of, ms| tcp::set_rto_min_us(of.net(), ms * US_PER_MS),
+            |of, ms| tcp::set_rto_min_us(of.net(), ms.saturating_mul(US_PER_MS)),
         ),
         File::int(
             c"tcp_rto_max",
             RTO_MAX_S,
             |of| tcp::rto_max_ms(of.net()) / MS_PER_S,
-            |of, s| tcp::set_rto_max_ms(of.net(), s * MS_PER_S),
+            |of, s| tcp::set_rto_max_ms(of.net(), s.saturating_mul(MS_PER_S)),
         ),
     ];
 
