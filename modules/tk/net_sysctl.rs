@@ -28,11 +28,11 @@ use kernel::{
         c_void, //
     },
     prelude::*,
-    sync::Arc,
-    types::{
-        ForeignOwnable,
-        Opaque, //
+    sync::{
+        Arc,
+        ArcBorrow, //
     },
+    types::Opaque,
 };
 
 /// What has files in `/proc/sys/net`.
@@ -195,8 +195,9 @@ unsafe extern "C" fn init<T: NetSysctls>(
     is_initial: bool,
     data: *mut c_void,
 ) -> *mut c_void {
-    // SAFETY: The registration has a reference to its target, which outlives this call.
-    let target = unsafe { <Arc<T> as ForeignOwnable>::borrow(data) };
+    // SAFETY: `data` is the target of the registration, which has a reference that outlives this
+    // call.
+    let target = unsafe { ArcBorrow::from_raw(data.cast::<T>()) };
     let files = NonNull::new(net).ok_or(EINVAL).and_then(|net| {
         // SAFETY: What is returned is dropped by `exit()`, before the namespace ends.
         let files = unsafe { Files::new(net, is_initial, target.into()) }?;
