@@ -135,3 +135,29 @@ impl ProcessKey {
         self.0
     }
 }
+
+/// What a pid namespace is known by; no other one gets it later.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NamespaceId(u64);
+
+impl NamespaceId {
+    pub(super) fn from_raw(id: u64) -> Self {
+        Self(id)
+    }
+
+    /// As a number.
+    pub(crate) fn as_usize(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The pid namespaces that current is in, from its own outwards, but for the initial one. Process
+/// context.
+pub(crate) fn namespaces_of_current() -> impl Iterator<Item = NamespaceId> {
+    (0..).map_while(|outwards| {
+        // SAFETY: The function takes any number. A task's own namespace, which keeps those around
+        // it, lives as long as the task.
+        let id = unsafe { bindings::tk_helper_pid_namespace_id(outwards) };
+        (id != 0).then_some(NamespaceId(id))
+    })
+}

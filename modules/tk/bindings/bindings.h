@@ -11,6 +11,8 @@
 #include <linux/proc_fs.h>
 #include <linux/tkernel/access.h>
 #include <linux/tkernel/epoll.h>
+#include <linux/tkernel/irqs.h>
+#include <linux/tkernel/maps.h>
 #include <linux/tkernel/mounts.h>
 #include <linux/tkernel/netbind.h>
 #include <linux/tkernel/pagecache.h>

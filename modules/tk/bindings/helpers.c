@@ -315,6 +315,18 @@ unsigned int tk_helper_pid_namespace_level(void)
 	return task_active_pid_ns(current)->level;
 }
 
+/* 0 for the initial one, and for more levels than there are. */
+u64 tk_helper_pid_namespace_id(unsigned int outwards)
+{
+	struct pid_namespace *ns = task_active_pid_ns(current);
+
+	if (!ns || outwards >= ns->level)
+		return 0;
+	while (outwards--)
+		ns = ns->parent;
+	return ns->ns.ns_id;
+}
+
 pid_t tk_helper_pid_number_outside(struct task_struct *task, enum pid_type type,
 				   unsigned int levels)
 {

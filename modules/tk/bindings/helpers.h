@@ -84,6 +84,7 @@ void *tk_helper_pernet_of(struct tk_helper_pernet *pernet, struct net *net);
 void tk_helper_pernet_free(struct tk_helper_pernet *pernet);
 
 unsigned int tk_helper_pid_namespace_level(void);
+u64 tk_helper_pid_namespace_id(unsigned int outwards);
 pid_t tk_helper_pid_number_outside(struct task_struct *task, enum pid_type type,
 				   unsigned int levels);
 

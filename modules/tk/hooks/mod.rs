@@ -10,6 +10,8 @@
 
 pub(crate) mod access;
 pub(crate) mod epoll;
+pub(crate) mod irqs;
+pub(crate) mod maps;
 pub(crate) mod mounts;
 pub(crate) mod netbind;
 pub(crate) mod pagecache;
