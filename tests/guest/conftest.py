@@ -112,6 +112,8 @@ release_suffix = small_module("release_suffix")
 hostinfo = small_module("hostinfo")
 fatal_signals = small_module("fatal_signals")
 epoll_min_wait = small_module("epoll_min_wait")
+max_map_count = small_module("max_map_count")
+irq_force_manage = small_module("irq_force_manage")
 tcp_tuning = small_module("tcp_tuning")
 
 

@@ -5,7 +5,7 @@ import os
 import pathlib
 
 FEATURES = ("nonpriv_netbind", "shield_mounts", "release_suffix", "hostinfo", "fatal_signals",
-            "epoll_min_wait", "tcp_tuning")
+            "epoll_min_wait", "tcp_tuning", "max_map_count", "irq_force_manage")
 
 # Where the features have files.
 FILES = {
@@ -16,6 +16,8 @@ FILES = {
                  "/proc/self/task/{}/hostinfo", "/proc/1/hostinfo"],
     "fatal_signals": ["/proc/sys/kernel/print-fatal-signals-src-dst"],
     "epoll_min_wait": ["/proc/sys/kernel/min_epoll_wait_time"],
+    "max_map_count": ["/proc/sys/kernel/isolate_max_map_count"],
+    "irq_force_manage": [],
     "tcp_tuning": [f"/proc/sys/net/ipv4/tcp_{name}"
                    for name in ("init_cwnd", "loss_init_cwnd", "no_delay_ack", "rto_min", "rto_max")],
 }

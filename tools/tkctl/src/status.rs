@@ -105,9 +105,23 @@ const FEATURES: &[Feature] = &[
         table: None,
     },
     Feature {
+        module: "max_map_count",
+        hooks: &["maps"],
+        settings: Some(("/proc/sys/kernel", &["isolate_max_map_count"])),
+        counters: &[],
+        table: None,
+    },
+    Feature {
+        module: "irq_force_manage",
+        hooks: &["irqs"],
+        settings: None,
+        counters: &[],
+        table: None,
+    },
+    Feature {
         module: "tcp_tuning",
         hooks: &["tcp"],
-        settings: (
+        settings: Some((
             "/proc/sys/net/ipv4",
             &[
                 "tcp_init_cwnd",
@@ -116,7 +130,7 @@ const FEATURES: &[Feature] = &[
                 "tcp_rto_max",
                 "tcp_rto_min",
             ],
-        ),
+        )),
         counters: &[],
         table: None,
     },
