@@ -92,6 +92,17 @@ class Samples:
         """The largest number of pages that count: by pclimit itself and by the counters."""
         return max(self.largest(counted), self.largest(lambda row: row["pclimit"]))
 
+    def longest_above(self, pages):
+        """The longest time, in seconds, for which more pages than that counted."""
+        longest, begin = 0, None
+        for row in self.rows:
+            if max(counted(row), row["pclimit"]) <= pages:
+                begin = None
+                continue
+            begin = begin or row["time_ns"]
+            longest = max(longest, row["time_ns"] + PERIOD * 1e9 - begin)
+        return longest / 1e9
+
     def since(self, time_ns):
         """Those from a time of CLOCK_MONOTONIC on."""
         later = Samples.__new__(Samples)

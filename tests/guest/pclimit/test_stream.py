@@ -11,6 +11,7 @@ import pagecache
 import pytest
 import streams
 from pagecache import Sampler, counted, mib, percent
+from target import SCALE
 
 # In percent of the memory: what is read or written, and the limit. Written pages don't count before
 # the disk has them, which makes steps of what the kernel writes at a time.
@@ -22,6 +23,8 @@ LONG, LONG_LIMIT = 4096, 20
 
 # What is dirty when all is written at once, and the limit; and the disk's speed then, in MB/s.
 DIRTY, DIRTY_LIMIT = 20, 10
+# For how long, in seconds, what is written at once may be above the limit.
+LATE = 0.1
 DISK_SPEED = 1000
 
 # How far above the limit the cache may be at any time.
@@ -50,16 +53,21 @@ ALL = {**{name: (stream, READ, READ_LIMIT) for name, stream in streams.READS.ite
        **{name: (stream, WRITE, WRITE_LIMIT) for name, stream in streams.WRITES.items()}}
 
 
-@pytest.mark.parametrize("place", ["ext4", "xfs"], indirect=True)
+@pytest.mark.parametrize("place, place_kind", [("ext4", "ext4"), ("xfs", "xfs")], indirect=["place"],
+                         ids=["ext4", "xfs"])
 @pytest.mark.parametrize("name", ALL)
-def test_stream_stays_under_the_limit(pclimit, place, note, name):
-    """Never above it by more than 1 % of the memory."""
+def test_stream_stays_under_the_limit(pclimit, place, place_kind, note, name):
+    """Never above it by more than 1 % of the memory; where XFS finds much written at once, not for long."""
     stream, share, ratio = ALL[name]
     limit.write("limit_ratio", ratio)
     free = pagecache.vmstat()["nr_free_pages"]
     samples = watch(note, stream, place, size(share))
     note("stall_max_ms", limit.stats()["stall_max_ns"] / 1e6)
-    assert samples.usage() <= percent(ratio + TOLERANCE)
+    note("above_s", samples.longest_above(percent(ratio + TOLERANCE)))
+    if share == WRITE and place_kind == "xfs":
+        assert samples.longest_above(percent(ratio + TOLERANCE)) < LATE * SCALE
+    else:
+        assert samples.usage() <= percent(ratio + TOLERANCE)
     if share == READ:
         # What isn't page cache stayed free, but for what fio needs itself, a hundred MiB.
         assert samples.smallest(lambda row: row["nr_free_pages"]) >= free - percent(ratio + 8)
@@ -124,14 +132,17 @@ def test_written_pages_count_when_the_disk_has_them(pclimit, note, kind):
     limit.write("limit_ratio", DIRTY_LIMIT)
     with steady_disk(kind) as path:
         samples = written_at_once(path, note)
-    assert samples.usage() <= percent(DIRTY_LIMIT + TOLERANCE)
+    above = samples.longest_above(percent(DIRTY_LIMIT + TOLERANCE))
+    note("above_s", above)
+    # A filesystem may find hundreds of MiB written at once, as XFS does that has a worker for it.
+    assert above < LATE * SCALE
 
 
 def test_same_pages_without_a_limit_do_not(pclimit_module, note):
     """Or the test before this one would prove nothing."""
     with steady_disk("ext4") as path:
         samples = written_at_once(path, note)
-    assert samples.largest(counted) > percent(DIRTY_LIMIT + 5)
+    assert samples.longest_above(percent(DIRTY_LIMIT + TOLERANCE)) > 2 * LATE
 
 
 def test_limit_in_bytes(pclimit, place, note):
