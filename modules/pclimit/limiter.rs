@@ -50,6 +50,7 @@ use super::{
     },
     usage::Usage, //
 };
+use core::cell::Cell;
 use kernel::{
     current,
     prelude::*,
@@ -260,7 +261,14 @@ impl Limiter {
             self.wake_thread();
             return;
         }
-        let may_go_on = || !self.is_retired() && !current!().signal_pending();
+        // Others may insert as fast as this frees. So there is an end, long after what is too much
+        // now is gone; who inserts pays for the rest.
+        let turns = Cell::new(64 + 8 * watch.excess().div_ceil(CHUNK));
+        let may_go_on = || {
+            let left = turns.get();
+            turns.set(left.saturating_sub(1));
+            left > 0 && !self.is_retired() && !current!().signal_pending()
+        };
         self.shrink(Reclaimer::Setting, may_go_on);
     }
 
