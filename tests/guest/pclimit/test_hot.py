@@ -22,7 +22,7 @@ def lru(request):
 def hot(lru, place):  # pylint: disable=unused-argument
     """A file of 50 MiB that was read a few times."""
     path = place / "hot"
-    disks.run("dd", "if=/dev/zero", f"of={path}", "bs=1M", f"count={HOT_MIB}")
+    disks.run("dd", "if=/dev/urandom", f"of={path}", "bs=1M", f"count={HOT_MIB}")
     pagecache.drop_caches()
     assert resident(path) < 0.01, "the measure would always say that the file is there"
     for _ in range(4):
