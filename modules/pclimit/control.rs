@@ -52,8 +52,9 @@ impl Control {
     /// Changes the settings, or fails and changes nothing.
     ///
     /// Returns when what is cached fits a new limit: this shrinks the cache, which takes a while if
-    /// there is much of it, until it fits or the process gets a signal. With `kpclimitd` that is
-    /// left to the thread. May sleep.
+    /// there is much of it, until it fits, the process gets a signal, or it has taken much longer
+    /// than that should, because others insert as fast. With `kpclimitd` that is left to the
+    /// thread. May sleep.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Settings) -> Result) -> Result {
         let mut state = self.state.lock();
         let mut settings = state.settings;
