@@ -238,9 +238,6 @@ impl Pool {
                     let until = end - self.since + rest;
                     self.news.store(news, Relaxed);
                     self.exhausted_until.store(until.as_nanos(), Relaxed);
-                } else if result.freed >= order.pages && self.exhausted_until.load(Relaxed) > 0 {
-                    // There is something again, such as what the disk is done with.
-                    self.exhausted_until.store(0, Relaxed);
                 }
                 Some((result, time))
             }
