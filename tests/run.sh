@@ -65,10 +65,8 @@ deterministic=(--icount wait --cpus 2)
 
 # Those that take longest come first.
 others=(--ignore=pclimit --ignore=containers --ignore=bt_sched)
-# Fails at times on a machine that has nothing else to do: see docs/pclimit.md.
-unclear=(--deselect pclimit/test_hot.py)
 guest pclimit-limits "${deterministic[@]}" -- -m "not long" \
-	pclimit/test_{async,hot,network,storm,stream}.py "${unclear[@]}"
+	pclimit/test_{async,hot,network,storm,stream}.py
 guest main -- -m "not storm" "${others[@]}"
 guest pclimit "${deterministic[@]}" -- -m "not long" pclimit \
 	--ignore=pclimit/test_{async,hot,network,storm,stream}.py
