@@ -286,12 +286,12 @@ impl Group {
         match self.pool.pay(stats, growth, &order) {
             None if serious => stall += self.pool.pay_after(stats, &order, &is_over),
             None => stats.skipped_busy.count(),
-            Some((paid, time)) => {
-                stall += time;
-                if serious && paid.freed == 0 {
+            Some(turn) => {
+                stall += turn.time;
+                if serious && turn.freed == 0 {
                     self.events.fail.count();
                 }
-                if serious && paid.freed < pages / 2 {
+                if serious && turn.freed < pages / 2 {
                     let is_over = || !limiter.is_retired() && is_over();
                     stall += self.pool.hold(stats, growth, &order, is_over);
                 }
@@ -347,7 +347,7 @@ impl Group {
                 None => {
                     let _ = node.wait(BUSY_WAIT);
                 }
-                Some((result, _)) if result.freed > 0 => fruitless = 0,
+                Some(turn) if turn.freed > 0 => fruitless = 0,
                 Some(_) => {
                     fruitless += 1;
                     if fruitless > retries {
@@ -367,6 +367,7 @@ fn order(pages: usize, urgent: bool, gfp: Gfp) -> Order {
         scan: pages * 8 + MAX_PAYMENT,
         deepest: Depth::Dirty,
         urgent,
+        is_ahead: false,
         slab: false,
         gfp,
     }

@@ -50,7 +50,6 @@ use super::{
     },
     usage::Usage, //
 };
-use core::cell::Cell;
 use kernel::{
     current,
     prelude::*,
@@ -87,6 +86,11 @@ pub(crate) const CHUNK: usize = 512;
 /// How often the worker looks while what is being written may lift usage above the limit, or there was
 /// nothing to free.
 const TRIM: Delta = Delta::from_millis(4);
+
+/// How long a write that lowers the limit frees what is too much: so long, and longer by this for each
+/// chunk by which usage came down.
+const SETTLE: Delta = Delta::from_millis(200);
+const SETTLE_CHUNK: Delta = Delta::from_millis(10);
 
 /// How long `kpclimitd` rests when there was nothing to free, unless it is needed before.
 const THREAD_REST: Delta = Delta::from_millis(20);
@@ -172,12 +176,17 @@ impl Watch {
         Order {
             pages,
             scan,
-            deepest: if self.settings.counts_dirty() {
+            // What programs have mapped goes for the limit, not for the margin below it: that may be
+            // all of the limit, and then they would never have what they need.
+            deepest: if !self.is_over() {
+                Depth::Active
+            } else if self.settings.counts_dirty() {
                 Depth::Dirty
             } else {
                 Depth::Mapped
             },
             urgent: self.is_serious(),
+            is_ahead: !self.is_over(),
             slab: self.settings.counts_slab(),
             gfp,
         }
@@ -261,15 +270,21 @@ impl Limiter {
             self.wake_thread();
             return;
         }
-        // Others may insert as fast as this frees. So there is an end, long after what is too much
-        // now is gone; who inserts pays for the rest.
-        let turns = Cell::new(64 + 8 * watch.excess().div_ceil(CHUNK));
-        let may_go_on = || {
-            let left = turns.get();
-            turns.set(left.saturating_sub(1));
-            left > 0 && !self.is_retired() && !current!().signal_pending()
+        // Others may insert as fast as this frees, or take the CPU meanwhile. So there is an end, long
+        // after the time that this takes by itself; the worker goes on.
+        let start = Instant::<Monotonic>::now();
+        let mut time = SETTLE;
+        let mut lowest = watch.usage;
+        let may_go_on = |watch: &Watch| {
+            while watch.usage + CHUNK <= lowest {
+                lowest -= CHUNK;
+                time += SETTLE_CHUNK;
+            }
+            !self.is_retired() && !current!().signal_pending() && start.elapsed() < time
         };
-        self.shrink(Reclaimer::Setting, may_go_on);
+        if !self.shrink(Reclaimer::Setting, may_go_on) && !self.is_retired() {
+            self.hasten();
+        }
     }
 
     /// Shrinks a cgroup's cache to its limit in the current task, which changed it.
@@ -406,17 +421,17 @@ impl Limiter {
         while left > 0 {
             let pages = left.min(BITE);
             let order = watch.order(pages, pages * 4 + MIN_BATCH, growth.gfp);
-            let Some((paid, time)) = self.pool.pay(&self.stats, growth, &order) else {
+            let Some(turn) = self.pool.pay(&self.stats, growth, &order) else {
                 self.stats.skipped_busy.count();
                 self.pool.is_a_crowd();
                 self.hasten();
                 break;
             };
-            stall += time;
-            if paid.freed < pages {
+            stall += turn.time;
+            if turn.freed < pages {
                 break;
             }
-            left = left.saturating_sub(paid.freed);
+            left = left.saturating_sub(turn.freed);
         }
         stall
     }
@@ -465,11 +480,11 @@ impl Limiter {
 
     /// Reclaims until usage is where reclaim stops, there is nothing more to free, or it may not go
     /// on. Returns whether it got there.
-    fn shrink(&self, who: Reclaimer, may_go_on: impl Fn() -> bool) -> bool {
-        while may_go_on() {
-            let Some(watch) = self.watch() else {
-                return true;
-            };
+    fn shrink(&self, who: Reclaimer, mut may_go_on: impl FnMut(&Watch) -> bool) -> bool {
+        while let Some(watch) = self.watch() {
+            if !may_go_on(&watch) {
+                return false;
+            }
             if !watch.has_to_wait() {
                 self.there_is_room();
             }
@@ -482,16 +497,24 @@ impl Limiter {
             };
             let pages = watch.excess().min(CHUNK);
             let order = watch.order(pages, pages * 4 + MIN_BATCH, Gfp::KERNEL);
-            if self.pool.reclaim(&self.stats, who, node, &order).is_none() {
+            match self.pool.reclaim(&self.stats, who, node, &order) {
                 // Then the other one makes progress.
-                let _ = node.wait(LONG);
-            } else if self.pool.is_exhausted() {
-                self.there_is_room();
-                return false;
+                None => {
+                    let _ = node.wait(LONG);
+                }
+                Some(turn) if turn.is_all && order.is_ahead => {
+                    self.reclaiming.store(false, Relaxed);
+                    return true;
+                }
+                Some(_) if self.pool.is_exhausted() => {
+                    self.there_is_room();
+                    return false;
+                }
+                Some(_) => {}
             }
             task::cond_resched();
         }
-        false
+        true
     }
 
     fn wake_thread(&self) {
@@ -556,7 +579,7 @@ impl PagecacheHook for Limiter {
                 .pool
                 .reclaim(stats, Reclaimer::Kswapd, reclaimer, &order)
             {
-                Some((result, _)) if result.freed > 0 => {}
+                Some(turn) if turn.freed > 0 => {}
                 _ => return,
             }
         }
@@ -569,7 +592,7 @@ impl Main for Limiter {
             let _ = self
                 .work
                 .wait_in_thread(stop, None, || self.is_work_for_thread());
-            if !self.shrink(Reclaimer::Thread, || !stop.should_stop()) {
+            if !self.shrink(Reclaimer::Thread, |_| !stop.should_stop()) {
                 let _ = self
                     .work
                     .wait_in_thread(stop, Some(THREAD_REST), || !self.pool.is_exhausted());
@@ -594,7 +617,7 @@ impl Work for Limiter {
         }
         let mut is_done = !watch.is_over() && !self.reclaiming.load(Relaxed);
         if !is_done {
-            is_done = self.shrink(Reclaimer::Worker, || !self.is_retired());
+            is_done = self.shrink(Reclaimer::Worker, |_| !self.is_retired());
         }
         if !is_done || watch.may_rise() {
             self.trim.run_in(TRIM);

@@ -17,7 +17,6 @@ use super::{
         hooks::pagecache::Growth,
         memcg::MemCgroup,
         memory::Node,
-        reclaim::Reclaimed,
         task,
         wait_queue::Waited, //
     },
@@ -67,6 +66,16 @@ const WORTH_WHILE: usize = 16;
 
 /// No more than so many pages are paid in advance, as when a large folio was freed.
 const MAX_CREDIT: i64 = 1024;
+
+/// What came of one order.
+pub(crate) struct Turn {
+    /// Pages.
+    pub(crate) freed: usize,
+    /// How long it took.
+    pub(crate) time: Delta,
+    /// Whether that was all that the order lets be freed.
+    pub(crate) is_all: bool,
+}
 
 /// A reclaimer for each node.
 pub(crate) struct Pool {
@@ -202,15 +211,14 @@ impl Pool {
         }
     }
 
-    /// Reclaims on a node, and says what came of it and how long it took; [`None`] if somebody else
-    /// does.
+    /// Reclaims on a node, and says what came of it; [`None`] if somebody else does.
     pub(crate) fn reclaim(
         &self,
         stats: &Stats,
         who: Reclaimer,
         node: &NodeReclaimer,
         order: &Order,
-    ) -> Option<(Reclaimed, Delta)> {
+    ) -> Option<Turn> {
         let start = Instant::<Monotonic>::now();
         let now = start - self.since;
         let size = || self.pages_on(node.node());
@@ -231,6 +239,8 @@ impl Pool {
                 let rest = match exhausted {
                     None => None,
                     Some(Reason::Disk) => Some((DISK_REST, i64::MAX)),
+                    // What stays is below the limit, and there is more for those who get above it.
+                    Some(Reason::Nothing) if order.is_ahead => None,
                     Some(Reason::Nothing) => Some((EXHAUSTED, NEWS)),
                 };
                 if let Some((rest, news)) = rest {
@@ -239,18 +249,17 @@ impl Pool {
                     self.news.store(news, Relaxed);
                     self.exhausted_until.store(until.as_nanos(), Relaxed);
                 }
-                Some((result, time))
+                Some(Turn {
+                    freed: result.freed,
+                    time,
+                    is_all: exhausted.is_some(),
+                })
             }
         }
     }
 
-    /// Reclaims for an insertion, unless somebody else is at it. Says how long that took, too.
-    pub(crate) fn pay(
-        &self,
-        stats: &Stats,
-        growth: &Growth,
-        order: &Order,
-    ) -> Option<(Reclaimed, Delta)> {
+    /// Reclaims for an insertion, unless somebody else is at it.
+    pub(crate) fn pay(&self, stats: &Stats, growth: &Growth, order: &Order) -> Option<Turn> {
         let fullest = self.fullest()?;
         let paid = self.reclaim(stats, Reclaimer::Insert, fullest, order);
         if paid.is_some() || fullest.node() == growth.node {

@@ -45,6 +45,8 @@ pub(crate) struct Order {
     /// Whether the limit is exceeded, so that there is no time to look everywhere before going
     /// deeper.
     pub(crate) urgent: bool,
+    /// Whether that makes room ahead, with the limit far enough.
+    pub(crate) is_ahead: bool,
     /// Whether slab caches shrink as well.
     pub(crate) slab: bool,
     /// What the caller may do.

@@ -64,9 +64,11 @@ def test_lowered_limit_takes_what_was_read_once_first(pclimit, place, hot, note)
     assert resident(place / "holes") < 0.5
 
 
-def test_running_programs_stay(pclimit, place, lru, note):
+@pytest.mark.parametrize("margin", [2, 15], ids=["margin", "margin is all of the limit"])
+def test_running_programs_stay(pclimit, place, lru, note, margin):
     """They don't have to be read again from the disk because something else was."""
     limit.write("limit_ratio", 15)
+    limit.write("limit_reclaim_ratio", 15 + margin)
     faults = pagecache.vmstat()["pgmajfault"]
     stream(place)
     faults = pagecache.vmstat()["pgmajfault"] - faults
