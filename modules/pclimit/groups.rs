@@ -281,7 +281,11 @@ impl Group {
             return;
         };
         let pages = due.min(MAX_PAYMENT);
-        let order = order(pages, serious, growth.gfp);
+        let mut order = order(pages, serious, growth.gfp);
+        if !serious {
+            // To look at a page that has to stay costs more than to free one.
+            order.scan = pages + MIN_BATCH;
+        }
         let mut stall = Delta::ZERO;
         match self.pool.pay(stats, growth, &order) {
             None if serious => stall += self.pool.pay_after(stats, &order, &is_over),

@@ -420,7 +420,9 @@ impl Limiter {
         let mut left = due.min(MAX_PAYMENT);
         while left > 0 {
             let pages = left.min(BITE);
-            let order = watch.order(pages, pages * 4 + MIN_BATCH, growth.gfp);
+            // To look at a mapped page and leave it costs more than to free one: what can't be had
+            // for the price stays owed.
+            let order = watch.order(pages, pages + MIN_BATCH, growth.gfp);
             let Some(turn) = self.pool.pay(&self.stats, growth, &order) else {
                 self.stats.skipped_busy.count();
                 self.pool.is_a_crowd();

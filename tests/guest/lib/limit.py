@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What pclimit shows: its sysctls, its counters, its thread."""
+"""What pclimit shows: its sysctls, its counters, its thread, its tracepoint."""
 
+import contextlib
 import errno
 import os
 import pathlib
+import re
+
+from pagecache import setting
 
 SYSCTLS = pathlib.Path("/proc/sys/vm")
 STATS = pathlib.Path("/proc/pagecache_limit")
+TRACING = pathlib.Path("/sys/kernel/tracing")
 THREAD = "kpclimitd"
 
 # Every file that can be written: its default, and the values that it takes by itself.
@@ -78,6 +83,25 @@ def stats():
     """The counters."""
     return {name: int(value) for name, value in
             (line.split() for line in STATS.read_text().splitlines())}
+
+
+@contextlib.contextmanager
+def reclaims_by(comm):
+    """What tasks of that name reclaimed while the block runs: a list, which is filled afterwards, of
+    the numbers of each call by their names."""
+    event = TRACING / "events/tkernel/tkernel_reclaim_file"
+    found = []
+    (event / "filter").write_text(f'comm == "{comm}"')
+    try:
+        (TRACING / "trace").write_text("")
+        with setting(event / "enable", 1):
+            yield found
+        for line in (TRACING / "trace").read_text().splitlines():
+            if "tkernel_reclaim_file:" in line:
+                found.append({name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)})
+        (TRACING / "trace").write_text("")
+    finally:
+        (event / "filter").write_text("0")
 
 
 def threads():

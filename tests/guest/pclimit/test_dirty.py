@@ -156,6 +156,39 @@ def test_locked_memory_holds_nobody_up(pclimit, place, note):
         process.communicate()
 
 
+def test_who_inserts_looks_at_no_more_than_it_pays_for(pclimit, place, note):
+    """Much that isn't to be freed where reclaim looks first, such as mapped pages."""
+    mapper = ("import mmap, os, sys\n"
+              "file = os.open(sys.argv[1], os.O_RDONLY)\n"
+              "while os.read(file, 1 << 20): pass\n"
+              "memory = mmap.mmap(file, int(sys.argv[2]), prot=mmap.PROT_READ)\n"
+              "sum(memory[::4096])\n"
+              "print('mapped', flush=True)\n"
+              "sys.stdin.read()\n")
+    data = streams.holes(place, size(25))
+    mapped = size(7)
+    # Page by page: each is looked at by itself.
+    with disks.null_disk(mapped) as device, \
+            pagecache.setting(f"/sys/block/{device.name}/queue/read_ahead_kb", 16), \
+            open(device, "rb"), \
+            subprocess.Popen(["python3", "-c", mapper, device, str(mapped * pagecache.MIB)],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "mapped\n"
+        assert pagecache.vmstat()["nr_mapped"] >= percent(6)
+        limit.write("limit_ratio", RATIO)
+        with limit.reclaims_by("dd") as calls:
+            disks.run("dd", f"if={data}", "of=/dev/null", "bs=128k")
+        process.communicate()
+    note("calls", len(calls))
+    # One of a large folio is one look at all of it.
+    vain = [call["scanned"] for call in calls if not call["reclaimed"]]
+    note("vain", len(vain))
+    note("most", max(vain, default=0))
+    note("stall_max_ms", limit.stats()["stall_max_ns"] / 1e6)
+    assert max(vain, default=0) <= 256
+    assert limit.usage() <= percent(RATIO + 1)
+
+
 def unused_names():
     """Names that were looked up and aren't there, which the kernel remembers in slab memory."""
     with open("/proc/sys/fs/dentry-state", encoding="ascii") as file:
