@@ -108,6 +108,8 @@ struct State {
     orders: u32,
     /// Orders after which the cold is tried again.
     patience: u32,
+    /// The same, after the next time that it goes deeper in haste.
+    haste: u32,
 }
 
 /// Less than one in so many of the pages that were tried is next to nothing.
@@ -116,13 +118,20 @@ const POOR: usize = 16;
 /// Pages that have to be tried at least before a depth is given up.
 const MIN_TRIED: usize = 1024;
 
-/// The same, if the limit is exceeded.
-const MIN_TRIED_URGENTLY: usize = 256;
+/// The same, if the limit is exceeded: a few of the largest folios, one of which somebody may be reading
+/// just now.
+const MIN_TRIED_URGENTLY: usize = 2048;
+
+/// Dirty pages that are looked at, after all were, before the disk is left to itself again.
+const MIN_DIRTY: usize = 256;
 
 /// Orders after which a deep reclaimer tries the cold again, at first, and when that was in vain each
 /// time.
 const PATIENCE: u32 = 16;
 const MAX_PATIENCE: u32 = 1024;
+
+/// The same for one that went deep in haste: what it found in vain says little of the rest.
+const HASTE: u32 = 2;
 
 /// Many times what an insertion's order takes.
 pub(crate) const LONG: Delta = Delta::from_millis(2);
@@ -212,6 +221,7 @@ impl State {
             empty_turns: 0,
             orders: 0,
             patience: PATIENCE,
+            haste: HASTE,
         }
     }
 
@@ -242,7 +252,7 @@ impl State {
                 None
             };
             if exhausted.is_none() && order.urgent && self.looks_vain() {
-                self.go_deeper_by_choice(order.deepest);
+                self.go_deeper_in_haste(order.deepest);
             }
             if exhausted.is_some() || total.freed >= order.pages || total.scanned >= order.scan {
                 return Outcome::Done {
@@ -273,6 +283,7 @@ impl State {
         if self.freed > 0 && self.freed * POOR >= self.taken {
             if self.depth == Depth::Cold {
                 self.patience = PATIENCE;
+                self.haste = HASTE;
             }
             // What counts is what comes from now on.
             self.scanned = 0;
@@ -315,7 +326,7 @@ impl State {
         }
         let is_held = self.dirty_left == 0;
         if is_held {
-            self.dirty_left = MIN_TRIED_URGENTLY;
+            self.dirty_left = MIN_DIRTY;
         }
         is_held
     }
@@ -337,16 +348,21 @@ impl State {
             return false;
         }
         if self.depth == Depth::Cold {
-            self.patience = (self.patience * 2).min(MAX_PATIENCE);
+            self.patience = (self.patience * 2).clamp(PATIENCE * 2, MAX_PATIENCE);
         }
         self.go_to(next);
         true
     }
 
-    /// The same, but stays where it is otherwise.
-    fn go_deeper_by_choice(&mut self, deepest: Depth) {
+    /// The same, but stays where it is otherwise, and is soon back.
+    fn go_deeper_in_haste(&mut self, deepest: Depth) {
         if self.depth < deepest.min(Depth::Mapped) {
+            let is_cold = self.depth == Depth::Cold;
             self.go_deeper(deepest);
+            if is_cold {
+                self.patience = self.haste;
+                self.haste = (self.haste * 2).min(PATIENCE);
+            }
         }
     }
 

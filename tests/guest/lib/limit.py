@@ -86,19 +86,20 @@ def stats():
 
 
 @contextlib.contextmanager
-def reclaims_by(comm):
+def reclaims_by(comm="*"):
     """What tasks of that name reclaimed while the block runs: a list, which is filled afterwards, of
-    the numbers of each call by their names."""
+    the numbers of each call by their names, and its flags."""
     event = TRACING / "events/tkernel/tkernel_reclaim_file"
     found = []
-    (event / "filter").write_text(f'comm == "{comm}"')
+    (event / "filter").write_text(f'comm ~ "{comm}"')
     try:
         (TRACING / "trace").write_text("")
         with setting(event / "enable", 1):
             yield found
         for line in (TRACING / "trace").read_text().splitlines():
             if "tkernel_reclaim_file:" in line:
-                found.append({name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)})
+                call = dict(re.findall(r"(\w+)=(\S*)", line))
+                found.append({name: int(value) if value.isdigit() else value for name, value in call.items()})
         (TRACING / "trace").write_text("")
     finally:
         (event / "filter").write_text("0")
