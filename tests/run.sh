@@ -63,15 +63,19 @@ export VM_TIMEOUT=${VM_TIMEOUT:-3000} VM_MEM=${VM_MEM:-2048}
 deterministic=(--icount wait --cpus 2)
 [[ $flavour != debug ]] || deterministic=()
 
+# TK_LONG=1: those as well that take long and seldom find what the rest doesn't.
+long="not long"
+[[ -z ${TK_LONG:-} ]] || long="long or not long"
+
 # Those that take longest come first.
 others=(--ignore=pclimit --ignore=containers --ignore=bt_sched)
-guest pclimit-limits "${deterministic[@]}" -- -m "not long" \
+guest pclimit-limits "${deterministic[@]}" -- -m "$long" \
 	pclimit/test_{async,hot,network,storm,stream}.py
-guest main -- -m "not storm" "${others[@]}"
-guest pclimit "${deterministic[@]}" -- -m "not long" pclimit \
+guest main -- -m "($long) and not storm" "${others[@]}"
+guest pclimit "${deterministic[@]}" -- -m "$long" pclimit \
 	--ignore=pclimit/test_{async,hot,network,storm,stream}.py
 # Loads and unloads without pause.
-guest storm --one-thread -- -m storm "${others[@]}"
+guest storm --one-thread -- -m "($long) and storm" "${others[@]}"
 
 # What one engine's containers see; TK_CONTAINERS=1: all of them, and the rest.
 containers=(containers/test_engines.py containers/test_files.py
@@ -89,7 +93,7 @@ if [[ -z ${TK_BT:-} ]]; then
 		"bt_sched/test_shares.py::test_shares_follow_nice_values[nices1]" \
 		bt_sched/test_unload.py::test_everybody_is_made_normal_with_his_nice_value
 else
-	guest bt_sched "${several[@]}" -- -m "not storm" bt_sched
+	guest bt_sched "${several[@]}" -- -m "($long) and not storm" bt_sched
 	# The storms are no measurement.
 	guest bt_storm --one-thread --cpus 4 -- -m storm bt_sched
 	# Hyperthreads.

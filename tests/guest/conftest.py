@@ -24,7 +24,7 @@ def pytest_configure(config):
     """The markers: for tests that need longer (in seconds on the normal kernel), and others."""
     config.addinivalue_line("markers", f"limit(seconds): time limit instead of {LIMIT} s")
     config.addinivalue_line("markers", "storm: loads and unloads modules without pause")
-    config.addinivalue_line("markers", "long: not in the default run, see docs/pclimit.md")
+    config.addinivalue_line("markers", "long: run with TK_LONG=1")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -7,6 +7,8 @@ import kselftest
 import pytest
 
 PROGRAMS = [name.partition("/")[2] for name in kselftest.programs("ptrace")]
+# It waits for half a minute to see that something doesn't end.
+CASES = [pytest.param(name, marks=pytest.mark.long) if name == "vmaccess" else name for name in PROGRAMS]
 
 
 # Cases that fail on the kernel without hooks.patch as well: `attach` wants an EAGAIN that
@@ -24,14 +26,14 @@ def check(name):
 
 
 @pytest.mark.limit(250)
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", CASES)
 def test_without_a_module(ttools_module, name):
     """As on a kernel without hooks.patch."""
     check(name)
 
 
 @pytest.mark.limit(250)
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", CASES)
 def test_with_ttools(ttools, name):
     """Nobody is protected, so nothing changes."""
     check(name)

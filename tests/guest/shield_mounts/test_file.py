@@ -160,6 +160,7 @@ def make(generator):
     return mutated(generator, verb + b" " + device + b" " + path + generator.choice((b"", b"\n", b" \n")))
 
 
+@pytest.mark.long
 @pytest.mark.limit(300)
 def test_10000_random_writes(shield_mounts):
     """Each has the result that the rules say, and the list is what they make of it."""
