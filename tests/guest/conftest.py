@@ -34,6 +34,10 @@ def pytest_runtest_protocol(item):
     seconds = (marker.args[0] if marker else LIMIT) * SCALE
 
     def on_alarm(_signal, _frame):
+        if not getattr(item, "is_in_phase", False):
+            # Between phases it would end the whole session.
+            signal.setitimer(signal.ITIMER_REAL, 1)
+            return
         # Again, should the fixtures' cleaning up hang as well.
         signal.setitimer(signal.ITIMER_REAL, 30 * SCALE)
         pytest.fail(f"took longer than {seconds:.0f} s")
@@ -43,6 +47,19 @@ def pytest_runtest_protocol(item):
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, old)
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def phase(item):
+    """What may be interrupted: pytest makes a failure of it."""
+    item.is_in_phase = True
+    try:
+        yield
+    finally:
+        item.is_in_phase = False
+
+
+pytest_runtest_setup = pytest_runtest_call = pytest_runtest_teardown = phase
 
 
 @pytest.fixture(autouse=True)
