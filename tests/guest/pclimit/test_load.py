@@ -170,6 +170,7 @@ def test_loading_twice_says_that_it_exists(pclimit):
     assert limit.read("limit_ratio") == 90
 
 
+@pytest.mark.long
 @pytest.mark.limit(120)
 def test_processors_come_and_go(pclimit, load):
     """The limit is kept whichever of them insert."""

@@ -103,6 +103,7 @@ def burst(note, fill):
     return count, came, lost
 
 
+@pytest.mark.long
 def test_packets_are_dropped_without_the_limit(pclimit_module, note, files_fill_the_memory):
     """No memory is free for them."""
     sent, came, lost = burst(note, files_fill_the_memory)

@@ -148,7 +148,8 @@ def reached(samples, pages, start):
 
 
 @pytest.mark.limit(120)
-@pytest.mark.parametrize("mode", [0, 1], ids=["sync", "async"])
+@pytest.mark.parametrize("mode", [pytest.param(0, id="sync"),
+                                  pytest.param(1, id="async", marks=pytest.mark.long)])
 def test_limit_that_drops_in_a_storm(pclimit, arena, note, mode):
     """No task is held up for long, nor is who has nothing to do with it; and the limit holds soon."""
     limit.write("limit_ratio", HIGH)
@@ -222,6 +223,7 @@ def waiting():
     return found
 
 
+@pytest.mark.long
 @pytest.mark.limit(120)
 def test_no_pile_of_waiting_tasks(pclimit, arena, note):
     """What made load averages of 90: tasks in D state."""

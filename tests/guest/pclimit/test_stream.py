@@ -53,8 +53,9 @@ ALL = {**{name: (stream, READ, READ_LIMIT) for name, stream in streams.READS.ite
        **{name: (stream, WRITE, WRITE_LIMIT) for name, stream in streams.WRITES.items()}}
 
 
-@pytest.mark.parametrize("place, place_kind", [("ext4", "ext4"), ("xfs", "xfs")], indirect=["place"],
-                         ids=["ext4", "xfs"])
+@pytest.mark.parametrize("place, place_kind", [
+    pytest.param("ext4", "ext4", id="ext4"), pytest.param("xfs", "xfs", id="xfs", marks=pytest.mark.long)],
+    indirect=["place"])
 @pytest.mark.parametrize("name", ALL)
 def test_stream_stays_under_the_limit(pclimit, place, place_kind, note, name):
     """Never above it by more than 1 % of the memory; where XFS finds much written at once, not for long."""

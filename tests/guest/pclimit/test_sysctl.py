@@ -334,6 +334,7 @@ def test_random_writes_follow_the_rules(pclimit):
     assert 200 < refused < 800
 
 
+@pytest.mark.long
 @pytest.mark.limit(120)
 def test_many_writers_at_once(pclimit):
     """Of all files; afterwards they agree with each other."""
