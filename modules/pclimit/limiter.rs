@@ -148,6 +148,11 @@ impl Watch {
         self.usage <= self.limit.stop
     }
 
+    /// Whether the limit isn't at stake at all.
+    fn is_far(&self) -> bool {
+        self.usage <= self.limit.far()
+    }
+
     /// Whether the limit itself is at stake.
     fn is_serious(&self) -> bool {
         self.usage > self.limit.max
@@ -176,9 +181,9 @@ impl Watch {
         Order {
             pages,
             scan,
-            // What programs have mapped goes for the limit, not for the margin below it: that may be
-            // all of the limit, and then they would never have what they need.
-            deepest: if !self.is_over() {
+            // What programs have mapped goes for the limit, not for a margin far below it: they would
+            // never have what they need.
+            deepest: if self.is_far() {
                 Depth::Active
             } else if self.settings.counts_dirty() {
                 Depth::Dirty
@@ -186,7 +191,7 @@ impl Watch {
                 Depth::Mapped
             },
             urgent: self.is_serious(),
-            is_ahead: !self.is_over(),
+            is_ahead: self.is_far(),
             slab: self.settings.counts_slab(),
             gfp,
         }

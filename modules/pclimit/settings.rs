@@ -150,6 +150,12 @@ impl Limit {
         }
     }
 
+    /// Where all goes that has to for the limit: the margin may be all of it, but an eighth is enough
+    /// to free much at a time.
+    pub(crate) fn far(&self) -> usize {
+        self.stop.max(self.max - self.max / 8)
+    }
+
     /// Above this `kpclimitd` needs help.
     pub(crate) fn too_much(&self) -> usize {
         2 * self.max - self.stop
