@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What every test in the guest gets: a look at the kernel's log, a time limit, and an end."""
 
+import os
 import pathlib
 import signal
 import sys
@@ -25,6 +26,17 @@ def pytest_configure(config):
     config.addinivalue_line("markers", f"limit(seconds): time limit instead of {LIMIT} s")
     config.addinivalue_line("markers", "storm: loads and unloads modules without pause")
     config.addinivalue_line("markers", "long: run with TK_LONG=1")
+
+
+def pytest_sessionstart():
+    """A kernel whose checkers have reported something is a kernel without checkers."""
+    if not pathlib.Path("/dev/kmsg").exists() or os.getuid():
+        return
+    log = KernelLog(whole=True)
+    trouble = log.matching(r"\b(BUG|WARNING): ")
+    log.close()
+    if trouble:
+        pytest.exit("before the tests began the kernel had " + "; ".join(trouble), 3)
 
 
 @pytest.hookimpl(hookwrapper=True)

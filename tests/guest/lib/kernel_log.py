@@ -21,11 +21,12 @@ FRAME = re.compile(r"^ (\? )?[\w.]+\+0x[0-9a-f]+/0x[0-9a-f]+( \[\w+\])?$")
 
 
 class KernelLog:
-    """Reads the kernel's log from where it ends now."""
+    """Reads the kernel's log from where it ends now, or from the start."""
 
-    def __init__(self):
+    def __init__(self, whole=False):
         self._fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        os.lseek(self._fd, 0, os.SEEK_END)
+        if not whole:
+            os.lseek(self._fd, 0, os.SEEK_END)
         self.lines = []
         self.lost = False
         # For tests that make allocations fail: the kernel prints where from.
