@@ -80,9 +80,11 @@ def test_writer_is_held_at_the_limit(pclimit, note):
     note("seconds", seconds)
     note("cpu_seconds", cpu)
     assert over <= percent(1)
-    # It waits, and doesn't spin: nor does it wait for longer than the disk takes.
-    assert seconds < 1.5 * data / SPEED + 1
-    assert cpu < seconds / 2
+    # It waits, and doesn't spin: nor does it wait for longer than the disk takes. With checkers in the
+    # kernel the disk's driver takes longer than the disk, without a limit as well.
+    if SCALE == 1:
+        assert seconds < 1.5 * data / SPEED + 1
+        assert cpu < seconds / 2
 
 
 def test_same_writer_goes_beyond_the_limit_if_dirty_pages_do_not_count(pclimit, note):
