@@ -371,7 +371,6 @@ fn order(pages: usize, urgent: bool, gfp: Gfp) -> Order {
         scan: pages * 8 + MAX_PAYMENT,
         deepest: Depth::Dirty,
         urgent,
-        is_ahead: false,
         slab: false,
         gfp,
     }

@@ -191,7 +191,6 @@ impl Watch {
                 Depth::Mapped
             },
             urgent: self.is_serious(),
-            is_ahead: self.is_far(),
             slab: self.settings.counts_slab(),
             gfp,
         }
@@ -486,7 +485,8 @@ impl Limiter {
     }
 
     /// Reclaims until usage is where reclaim stops, there is nothing more to free, or it may not go
-    /// on. Returns whether it got there.
+    /// on. Returns whether it is low enough: where it stops, or as near as it gets without taking
+    /// what is mapped.
     fn shrink(&self, who: Reclaimer, mut may_go_on: impl FnMut(&Watch) -> bool) -> bool {
         while let Some(watch) = self.watch() {
             if !may_go_on(&watch) {
@@ -509,7 +509,7 @@ impl Limiter {
                 None => {
                     let _ = node.wait(LONG);
                 }
-                Some(turn) if turn.is_all && order.is_ahead => {
+                Some(turn) if turn.is_all && order.spares_mapped() => {
                     self.reclaiming.store(false, Relaxed);
                     return true;
                 }

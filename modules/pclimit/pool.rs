@@ -240,7 +240,7 @@ impl Pool {
                     None => None,
                     Some(Reason::Disk) => Some((DISK_REST, i64::MAX)),
                     // What stays is below the limit, and there is more for those who get above it.
-                    Some(Reason::Nothing) if order.is_ahead => None,
+                    Some(Reason::Nothing) if order.spares_mapped() => None,
                     Some(Reason::Nothing) => Some((EXHAUSTED, NEWS)),
                 };
                 if let Some((rest, news)) = rest {

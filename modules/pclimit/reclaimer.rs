@@ -45,12 +45,17 @@ pub(crate) struct Order {
     /// Whether the limit is exceeded, so that there is no time to look everywhere before going
     /// deeper.
     pub(crate) urgent: bool,
-    /// Whether that makes room ahead, with the limit far enough.
-    pub(crate) is_ahead: bool,
     /// Whether slab caches shrink as well.
     pub(crate) slab: bool,
     /// What the caller may do.
     pub(crate) gfp: Gfp,
+}
+
+impl Order {
+    /// Whether it makes room far ahead of the limit, where what programs have mapped stays.
+    pub(crate) fn spares_mapped(&self) -> bool {
+        self.deepest < Depth::Mapped
+    }
 }
 
 /// Why there is nothing to free.
