@@ -203,6 +203,18 @@ def test_reclaim_ratio_says_how_far_it_goes(pclimit, place, note, margin):
     assert percent(20 - margin) - percent(1) <= lowest <= percent(20 - margin) + percent(1)
 
 
+def test_reclaim_begins_near_the_limit_whatever_the_margin(pclimit, place):
+    """Even if reclaim_ratio asks for more room than the limit leaves."""
+    pagecache.drop_caches()
+    limit.write("limit_ratio", 12)
+    limit.write("limit_reclaim_ratio", 100)
+    streams.dd_reads(place, size(5))
+    assert limit.usage() >= percent(5)
+    stats = limit.stats()
+    assert stats["checks"] > 0
+    assert stats["over_limit"] == stats["reclaim_count"] == 0
+
+
 def test_null_disk_is_limited_as_well(pclimit, note):
     """Reading a disk itself: small folios, which count as files do."""
     with disks.null_disk(size(READ)) as device:
