@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The hook where epoll_wait(2) gets its timeout.
+//! The hook where epoll_wait(2) begins to wait.
 //!
 //! C header: `include/linux/tkernel/epoll.h`
 
@@ -18,10 +18,10 @@ use kernel::ffi::{
 
 /// Changes timeouts.
 pub(crate) trait EpollHook: Send + Sync {
-    /// Current is about to wait for events for so many nanoseconds, more than 0 and not for ever.
-    /// Returns how long it is to wait instead, at least 1.
+    /// Current has found no event and is about to wait for one for so many nanoseconds, more than 0
+    /// and not for ever. Returns how long it is to wait instead, at least 1.
     ///
-    /// Context: current's, preemption off.
+    /// Context: current's, preemption off; its state is that of one who waits.
     fn timeout(&self, context: &AtomicContext, ns: u64) -> u64;
 }
 

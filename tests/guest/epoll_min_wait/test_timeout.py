@@ -120,6 +120,53 @@ def test_event_ends_the_wait_at_once(epoll_min_wait, epoll, call):
     assert timed(call, it, 0.001)[0] < 10
 
 
+@pytest.fixture
+def first_on_its_cpu():
+    """Whom this thread wakes doesn't run before it sleeps, if it is bound to the same CPU, which this
+    gives."""
+    cpus = os.sched_getaffinity(0)
+    cpu = min(cpus)
+    os.sched_setaffinity(0, {cpu})
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    yield cpu
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    os.sched_setaffinity(0, cpus)
+
+
+@pytest.mark.parametrize("timeout", [0.001, FLOOR + 0.1])
+def test_wake_ups_for_nothing_dont_lengthen_the_wait(epoll_min_wait, epoll, first_on_its_cpu, timeout):
+    """Others take the events before the waiter gets them, and it sleeps on."""
+    it, end = epoll
+    reader = it_reader(it)
+    FILE.write_text(str(int(FLOOR * 1000)))
+    results = []
+
+    def wait():
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        results.append(timed(epoll_pwait, it, timeout))
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    time.sleep(0.1)
+    sleeps = []
+    for _ in range(8):
+        os.write(end, b"x")
+        os.read(reader, 1)
+        time.sleep(0.02)
+        sleeps.append(voluntary_switches(waiter))
+    waiter.join()
+    (took, events), = results
+    assert events == 0
+    assert sleeps[-1] - sleeps[0] >= 5, sleeps
+    assert max(timeout, FLOOR) <= took < max(timeout, FLOOR) + 0.5 * SCALE
+
+
+def voluntary_switches(thread):
+    """How often it has gone to sleep."""
+    status = pathlib.Path(f"/proc/self/task/{thread.native_id}/status").read_text()
+    return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.M).group(1))
+
+
 @pytest.mark.parametrize("call", CALLS)
 def test_infinite_stays_infinite(epoll_min_wait, epoll, call):
     """Until the event."""
