@@ -6,6 +6,7 @@
 //! off, under which nothing is called.
 
 use super::tk::{
+    atomic::peek,
     capability::Capability,
     delayed_work::{
         Timer,
@@ -32,10 +33,7 @@ use kernel::{
     current, new_spinlock_irq,
     prelude::*,
     sync::{
-        atomic::{
-            ordering::Relaxed,
-            Atomic, //
-        },
+        atomic::Atomic,
         Arc,
         SpinLockIrq, //
     },
@@ -91,7 +89,7 @@ impl Reports {
 
 impl SignalHook for Reports {
     fn send(&self, _context: &AtomicContext, signal: Signal, target: &Task) {
-        if self.is_on.load(Relaxed) == 0 || !signal.dumps_core() || !self.limit.pass() {
+        if peek(&self.is_on) == 0 || !signal.dumps_core() || !self.limit.pass() {
             return;
         }
         let sender = current!();

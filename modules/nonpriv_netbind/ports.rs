@@ -5,6 +5,7 @@
 use super::{
     command::Command,
     tk::{
+        atomic::peek,
         capability::Capability,
         hooks::netbind::NetbindHook,
         net::{
@@ -48,7 +49,7 @@ fn place(list: &[Atomic<u64>; WORDS], port: u16) -> Option<(&Atomic<u64>, u64)> 
 }
 
 fn has(list: &[Atomic<u64>; WORDS], port: u16) -> bool {
-    place(list, port).is_some_and(|(word, bit)| word.load(Relaxed) & bit != 0)
+    place(list, port).is_some_and(|(word, bit)| peek(word) & bit != 0)
 }
 
 impl Ports {
@@ -80,9 +81,10 @@ impl Ports {
 }
 
 impl NetbindHook for Ports {
-    fn allows(&self, _context: &AtomicContext, net: &Net, port: u16) -> bool {
-        has(self.lists.of(net), port)
-            || (self.host_list_everywhere && has(self.lists.of(Net::initial()), port))
+    fn allows(&self, context: &AtomicContext, net: &Net, port: u16) -> bool {
+        has(self.lists.of_under(net, context), port)
+            || (self.host_list_everywhere
+                && has(self.lists.of_under(Net::initial(), context), port))
     }
 }
 

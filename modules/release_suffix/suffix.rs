@@ -3,6 +3,7 @@
 //! What stands in the release, where, and for whom.
 
 use super::tk::{
+    atomic::peek,
     capability::Capability,
     hooks::uname::{
         Release,
@@ -43,10 +44,11 @@ impl Suffix {
 }
 
 impl UnameHook for Suffix {
+    fn changes(&self, _context: &AtomicContext) -> bool {
+        peek(&self.is_on) && task::is_in_container()
+    }
+
     fn release(&self, _context: &AtomicContext, release: &mut Release<'_>) {
-        if !self.is_on.load(Relaxed) || !task::is_in_container() {
-            return;
-        }
         mark(release);
     }
 }

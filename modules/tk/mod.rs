@@ -15,6 +15,7 @@
 
 mod bindings;
 
+pub(crate) mod atomic;
 pub(crate) mod capability;
 pub(crate) mod cgroup;
 pub(crate) mod cgroup_files;

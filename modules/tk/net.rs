@@ -6,7 +6,8 @@
 
 use super::{
     bindings,
-    capability::Capability, //
+    capability::Capability,
+    rcu::ReadSide, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -110,6 +111,17 @@ impl<const N: usize> PerNet<N> {
         // SAFETY: By the type's invariant the namespace, which is alive, has them until it ends or
         // this is dropped. They are as new or changed as atomic variables only.
         unsafe { &*bindings::tk_helper_pernet_of(self.pernet.as_ptr(), net.as_ptr()).cast() }
+    }
+
+    /// The same, for less, in a read-side section.
+    #[inline(always)]
+    pub(crate) fn of_under<'a>(
+        &'a self,
+        net: &'a Net,
+        _evidence: &impl ReadSide,
+    ) -> &'a [Atomic<u64>; N] {
+        // SAFETY: As above; the evidence is that of an RCU read side.
+        unsafe { &*bindings::tk_helper_pernet_of_rcu(self.pernet.as_ptr(), net.as_ptr()).cast() }
     }
 }
 

@@ -18,6 +18,7 @@
 //! change.
 
 use super::{
+    atomic::peek,
     bindings,
     rcu::{
         RcuBox,
@@ -106,9 +107,8 @@ impl<V: Entry> Buckets<V> {
 /// Reads a pointer that readers follow, as `rcu_dereference()` does.
 #[inline(always)]
 fn follow<T>(link: &Atomic<*mut T>) -> *mut T {
-    // SAFETY: The pointer comes from a reference. A volatile read of an aligned word is atomic
-    // (the kernel's `READ_ONCE()`), and what it leads to is ordered by the address dependency.
-    unsafe { link.as_ptr().read_volatile() }
+    // What it leads to is ordered by the address dependency.
+    peek(link)
 }
 
 /// What only writers need.

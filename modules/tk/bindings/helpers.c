@@ -304,6 +304,12 @@ void *tk_helper_pernet_of(struct tk_helper_pernet *pernet, struct net *net)
 	return net_generic(net, pernet->id);
 }
 
+/* In an RCU read-side section of whatever flavour. */
+void *tk_helper_pernet_of_rcu(struct tk_helper_pernet *pernet, struct net *net)
+{
+	return rcu_dereference_check(net->gen, rcu_read_lock_any_held())->ptr[pernet->id];
+}
+
 void tk_helper_pernet_free(struct tk_helper_pernet *pernet)
 {
 	unregister_pernet_subsys(&pernet->ops);

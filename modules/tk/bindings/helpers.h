@@ -81,6 +81,7 @@ void tk_helper_each_net_unregister(void);
 struct tk_helper_pernet;
 struct tk_helper_pernet *tk_helper_pernet_new(size_t size);
 void *tk_helper_pernet_of(struct tk_helper_pernet *pernet, struct net *net);
+void *tk_helper_pernet_of_rcu(struct tk_helper_pernet *pernet, struct net *net);
 void tk_helper_pernet_free(struct tk_helper_pernet *pernet);
 
 unsigned int tk_helper_pid_namespace_level(void);

@@ -19,6 +19,12 @@ use kernel::ffi::{
 
 /// Changes what the kernel tells.
 pub(crate) trait UnameHook: Send + Sync {
+    /// Whether current sees another release than its UTS namespace has. Asked first, so that who
+    /// doesn't hardly pays.
+    ///
+    /// Context: as below.
+    fn changes(&self, context: &AtomicContext) -> bool;
+
     /// Called when current asks for the release: by uname(2), `/proc/sys/kernel/osrelease` or
     /// `/proc/version`. `release` is that of its UTS namespace, and may be changed to what it is to
     /// see.
@@ -99,13 +105,12 @@ unsafe impl<T: UnameHook> RawHook<T> for Hook {
 /// else uses, preemption is off.
 unsafe extern "C" fn release<T: UnameHook>(text: *mut c_char, size: usize, data: *mut c_void) {
     // SAFETY: The caller's promise, for the time of this call.
-    let (this, context, buffer) = unsafe {
-        (
-            &*data.cast::<T>(),
-            AtomicContext::assume(),
-            core::slice::from_raw_parts_mut(text.cast::<u8>(), size),
-        )
-    };
+    let (this, context) = unsafe { (&*data.cast::<T>(), AtomicContext::assume()) };
+    if !this.changes(&context) {
+        return;
+    }
+    // SAFETY: As above.
+    let buffer = unsafe { core::slice::from_raw_parts_mut(text.cast::<u8>(), size) };
     if let Some(mut release) = Release::new(buffer) {
         this.release(&context, &mut release);
     }
