@@ -25,6 +25,8 @@ RESULTS_SIZE = 1 << 30
 SCRATCH_SIZE = 8 << 30
 # A kernel with checkers takes a minute where others have much to do.
 BOOT_TIMEOUT = 240
+# In deterministic time the CPUs run one after the other: for each of them.
+BOOT_TIMEOUT_PER_CPU = 15
 GUEST_DIED = 125
 
 
@@ -95,13 +97,15 @@ def run(args, console):
             results.truncate(RESULTS_SIZE)
             disks.append((disk.path_of(results), True))
         append = f"{args.append} tk.icount=1" if args.icount else args.append
+        cpus = args.cpus or (1 if args.icount else 2)
+        boot_timeout = BOOT_TIMEOUT + (cpus * BOOT_TIMEOUT_PER_CPU if args.icount else 0)
         # Sparse: it takes the room that the guest writes to.
         scratch.truncate(SCRATCH_SIZE)
         words = qemu.command(qemu.accelerator(args.kernel, args.image, args.icount, args.one_thread),
-                             args.kernel, disks, args.cpus or (1 if args.icount else 2), args.mem,
+                             args.kernel, disks, cpus, args.mem,
                              disk.path_of(scratch), append, args.qemu_args)
         with Guest(words, [job, results, scratch]) as guest:
-            status = guest.run(end.encode(), sinks, BOOT_TIMEOUT, args.timeout)
+            status = guest.run(end.encode(), sinks, boot_timeout, args.timeout)
         if args.results:
             with tarfile.open(fileobj=results) as tar:
                 tar.extractall(args.results, filter="data")
