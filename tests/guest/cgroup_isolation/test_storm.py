@@ -48,8 +48,9 @@ def test_loading_and_unloading_under_readers(isolation_module):
 
 @pytest.mark.storm
 @pytest.mark.limit(600)
-def test_containers_come_and_go(isolation_module):
-    """200 of them, read, moved and resized, with the module going and coming: none is kept."""
+@pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.long)])
+def test_containers_come_and_go(isolation_module, count):
+    """So many, read, moved and resized, with the module going and coming: none is kept."""
     settle(dying())
     before = dying()
     stop = threading.Event()
@@ -63,7 +64,7 @@ def test_containers_come_and_go(isolation_module):
     thread = threading.Thread(target=reload)
     thread.start()
     try:
-        for number in range(200):
+        for number in range(count):
             with Container(f"come{number}", memory_max=256 * MIB) as container:
                 reader = container.start("sh", "-c", READ, stderr=subprocess.DEVNULL)
                 container.write("memory.max", 128 * MIB)

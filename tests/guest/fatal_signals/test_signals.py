@@ -203,7 +203,8 @@ def test_10000_random_writes(fatal_signals, kernel_log):
 
 @pytest.mark.storm
 @pytest.mark.limit(180)
-def test_comes_and_goes_while_signals_fly(fatal_signals, kernel_log, victim):
+@pytest.mark.parametrize("rounds", [20, pytest.param(50, marks=pytest.mark.long)])
+def test_comes_and_goes_while_signals_fly(fatal_signals, kernel_log, victim, rounds):
     """From other CPUs, timers and faults; a report that isn't printed yet is dropped or printed."""
     kernel_log.allow_call_traces = True
     program = """if 1:
@@ -214,7 +215,7 @@ def test_comes_and_goes_while_signals_fly(fatal_signals, kernel_log, victim):
             os.kill(int(sys.argv[1]), 11)
             os.kill(os.getpid(), signal.SIGQUIT)"""
     senders = [subprocess.Popen(["python3", "-Ic", program, str(victim.pid)]) for _ in range(2)]
-    for _ in range(50):
+    for _ in range(rounds):
         fatal_signals.clean_up()
         fatal_signals.load()
         SWITCH.write_text("1\n")

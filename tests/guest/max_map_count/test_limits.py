@@ -293,7 +293,7 @@ def test_unloaded_all_have_the_machines(max_map_count, native, boxes):
 
 @pytest.mark.limit(300)
 def test_numbers_go_with_their_namespaces():
-    """Of a thousand nothing is left."""
+    """Of four hundred nothing is left."""
     def used():
         pathlib.Path("/proc/sys/vm/drop_caches").write_text("3")
         return sum(int(line.split()[1]) for line in SLABS.read_text().splitlines()
@@ -305,9 +305,9 @@ def test_numbers_go_with_their_namespaces():
 
     come_and_go(50)
     before = used()
-    come_and_go(1000)
+    come_and_go(400)
     # A work item of the kernel frees them.
-    wait_until(lambda: used() < before + 500, "the numbers of namespaces that are gone")
+    wait_until(lambda: used() < before + 200, "the numbers of namespaces that are gone")
 
 
 @pytest.mark.storm

@@ -16,11 +16,10 @@ from module import loaded, path
 # Apart from the others: see tests/run.sh.
 pytestmark = pytest.mark.storm
 
-ROUNDS = 200
-
 
 @pytest.mark.limit(300)
-def test_loads_and_unloads_200_times_under_load(module, spawn):
+@pytest.mark.parametrize("rounds", [50, pytest.param(200, marks=pytest.mark.long)])
+def test_loads_and_unloads_under_load(module, spawn, rounds):
     """While others attach and detach, use the device, fork, and read memory."""
     target = spawn()
     file = os.open(path("ttools"), os.O_RDONLY)
@@ -34,7 +33,7 @@ def test_loads_and_unloads_200_times_under_load(module, spawn):
 
     with hammers(("ptrace", target.pid), ("memory", target.pid), ("ioctl",),
                  ("fork",)) as counts, priority(-10):
-        for round_number in range(ROUNDS):
+        for round_number in range(rounds):
             assert linux.errno_of(linux.finit_module, file) == 0
             if round_number % 2:
                 # The target is protected in every other round.
