@@ -14,7 +14,7 @@ import linux
 import pytest
 import traces
 from boxes import Bare
-from fault import each_failing_load
+from fault import WARNINGS_OF_LOADS, each_failing_load
 from module import Module, loaded, path
 from target import SCALE
 
@@ -204,6 +204,7 @@ def test_directory_lasts_as_long_as_one_uses_it():
 def test_each_failing_allocation_of_the_load_leaves_nothing(feature, kernel_log):
     """The n-th one, for n from 1 until the load works."""
     kernel_log.allow_call_traces = True
+    kernel_log.expected = WARNINGS_OF_LOADS
     before = traces.all_names()
     module = Module(feature)
     failures = each_failing_load(module, lambda: any(file.exists() for file in traces.files(feature)))

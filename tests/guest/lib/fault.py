@@ -21,6 +21,9 @@ SETTINGS = {
 }
 COMMON = {"task-filter": "N", "verbose": "0"}
 
+# The kernel itself says so when it can't note that a module uses its static keys.
+WARNINGS_OF_LOADS = r"WARNING: kernel/jump_label\.c:\d+ at jump_label_(del_module|module_notify)"
+
 
 @contextlib.contextmanager
 def failing_allocations():

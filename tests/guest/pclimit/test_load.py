@@ -14,7 +14,7 @@ import pagecache
 import pytest
 import streams
 from cgroup import Cgroup
-from fault import each_failing_load, each_failure, failing_allocations, no_leaks
+from fault import WARNINGS_OF_LOADS, each_failing_load, each_failure, failing_allocations, no_leaks
 from hammer import priority
 from module import path
 from pagecache import Sampler, counted, percent, size
@@ -222,8 +222,7 @@ def test_settings_change_all_the_time_under_load(pclimit, load):
 def test_each_failing_allocation_of_the_load_leaves_nothing(pclimit_module, kernel_log):
     """The n-th one, for n from 1 until the load works."""
     kernel_log.allow_call_traces = True
-    # The kernel says so itself when it can't note that a module uses its static keys.
-    kernel_log.expected = r"WARNING: kernel/jump_label\.c:\d+ at jump_label_(del_module|module_notify)"
+    kernel_log.expected = WARNINGS_OF_LOADS
     with Cgroup("there", memory_max=1 << 26), no_leaks("pclimit", "do_init_module"):
         assert each_failing_load(pclimit_module, limit.left) > 10
     pclimit_module.load()
