@@ -122,13 +122,12 @@ def test_event_ends_the_wait_at_once(epoll_min_wait, epoll, call):
 
 @pytest.fixture
 def first_on_its_cpu():
-    """Whom this thread wakes doesn't run before it sleeps, if it is bound to the same CPU, which this
-    gives."""
+    """Whom this thread wakes doesn't run before it sleeps, if it is bound to the same CPU, as those are
+    that it starts."""
     cpus = os.sched_getaffinity(0)
-    cpu = min(cpus)
-    os.sched_setaffinity(0, {cpu})
+    os.sched_setaffinity(0, {min(cpus)})
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    yield cpu
+    yield
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     os.sched_setaffinity(0, cpus)
 
