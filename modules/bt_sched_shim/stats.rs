@@ -80,9 +80,10 @@ impl ProcFile for Starvation {
     fn show(&self, text: &SeqFile) -> Result {
         let waits = self.0.waits();
         let (mut lifts, mut pulls, mut pushes) = (0, 0, 0);
-        let mut online = CpumaskVar::new_zero(GFP_KERNEL)?;
-        cpus::online(&mut online);
-        for cpu in cpus::iter(&online) {
+        // What a CPU counted stays when it goes off line.
+        let mut possible = CpumaskVar::new_zero(GFP_KERNEL)?;
+        cpus::possible(&mut possible);
+        for cpu in cpus::iter(&possible) {
             let stat = sched_slot::stat(cpu);
             lifts += stat.lifts;
             pulls += stat.pulls;

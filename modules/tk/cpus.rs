@@ -26,6 +26,12 @@ pub(crate) fn online(cpus: &mut Cpumask) {
     unsafe { bindings::tk_helper_cpumask_online(cpus.as_raw()) };
 }
 
+/// Sets `cpus` to those that may ever be there.
+pub(crate) fn possible(cpus: &mut Cpumask) {
+    // SAFETY: The set is valid.
+    unsafe { bindings::tk_helper_cpumask_possible(cpus.as_raw()) };
+}
+
 /// How many of the first `count` of `cpus` are in the package of `cpu`, and how many cores these are.
 pub(crate) fn neighbours(cpus: &Cpumask, count: u32, cpu: CpuId) -> (u32, u32) {
     let (mut siblings, mut cores) = (0, 0);

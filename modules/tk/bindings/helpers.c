@@ -680,6 +680,11 @@ void tk_helper_cpumask_online(struct cpumask *cpus)
 	cpumask_copy(cpus, cpu_online_mask);
 }
 
+void tk_helper_cpumask_possible(struct cpumask *cpus)
+{
+	cpumask_copy(cpus, cpu_possible_mask);
+}
+
 /* How many of the first @count of @cpus share a package with @cpu, and cores. */
 void tk_helper_cpu_neighbours(const struct cpumask *cpus, unsigned int count,
 			      unsigned int cpu, unsigned int *siblings,

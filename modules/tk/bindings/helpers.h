@@ -168,6 +168,7 @@ u64 tk_helper_pid_namespace_start(struct cgroup *cgrp);
 
 int tk_helper_cpumask_next(int cpu, const struct cpumask *cpus);
 void tk_helper_cpumask_online(struct cpumask *cpus);
+void tk_helper_cpumask_possible(struct cpumask *cpus);
 void tk_helper_cpu_neighbours(const struct cpumask *cpus, unsigned int count,
 			      unsigned int cpu, unsigned int *siblings,
 			      unsigned int *cores);

@@ -142,6 +142,16 @@ def test_starvation_file(sched):
     assert stat.S_IMODE(bt.STARVATION.stat().st_mode) == 0o444
 
 
+def test_counters_of_a_cpu_that_goes_off_line_stay(sched, four_cpus):
+    """They are sums of all that happened."""
+    with busy_cpus([3]), Batch("proc", policy=POLICY, cpu=3):
+        wait_until(lambda: bt.starvation()["lifts"] > 5, "lifting")
+    before = bt.starvation()
+    with bt.offline(3):
+        after = bt.starvation()
+    assert all(after[name] >= before[name] for name in ("lifts", "pulls", "pushes"))
+
+
 def test_no_starvation_no_count(sched):
     """Who has a CPU when he wants it waits for nothing."""
     with Batch("burn", policy=POLICY):
