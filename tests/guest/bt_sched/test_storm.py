@@ -69,21 +69,22 @@ def hotplug(draw):
 def meddle(draw, processes):
     """Does something to one of them from outside."""
     process = draw.choice(processes)
-    tasks = [int(task.name) for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir()]
+    task = int(draw.choice(list(pathlib.Path(f"/proc/{process.pid}/task").iterdir())).name)
     # Those that fork have come and gone since, and so have CPUs and the module.
     with contextlib.suppress(OSError):
         kind = draw.randrange(5)
         if kind == 0:
-            bt.enter(draw.choice(tasks))
+            bt.enter(task)
         elif kind == 1:
-            bt.set_policy(draw.choice(tasks), draw.choice([bt.NORMAL, bt.BATCH, bt.IDLE]))
+            bt.set_policy(task, draw.choice([bt.NORMAL, bt.BATCH, bt.IDLE]))
         elif kind == 2:
-            os.setpriority(os.PRIO_PROCESS, draw.choice(tasks), draw.randrange(-5, 20))
+            os.setpriority(os.PRIO_PROCESS, task, draw.randrange(-5, 20))
         elif kind == 3:
-            os.sched_setaffinity(draw.choice(tasks), draw.sample(bt.CPUS, draw.randrange(1, len(bt.CPUS) + 1)))
+            os.sched_setaffinity(task, draw.sample(bt.CPUS, draw.randrange(1, len(bt.CPUS) + 1)))
         else:
-            bt.set_policy(draw.choice(tasks), bt.RR, 1)
-            bt.set_policy(draw.choice(tasks), bt.NORMAL)
+            # Not for long: what never sleeps would have the CPU for itself.
+            bt.set_policy(task, bt.RR, 1)
+            bt.set_policy(task, bt.NORMAL)
 
 
 @contextlib.contextmanager
