@@ -42,6 +42,15 @@ has_no_lintian_errors() {
 		"$debs"/*.deb
 }
 
+# TK_LONG=1: built once more, at another time and in another place.
+are_reproducible() {
+	local deb
+	DEB_COMPRESSION=none DEB_DIR=$work/again build/deb.sh || return
+	for deb in "$work"/again/*.deb; do
+		cmp "$deb" "$debs/${deb##*/}" || return
+	done
+}
+
 system_map_is_for_root() {
 	build/in-root dpkg-deb -c "$debs"/linux-image-"$release"_*.deb |
 		grep '^-rw------- .*/boot/System.map-'
@@ -152,6 +161,11 @@ tkctl_runs() {
 result "the packages are built from what is committed" builds
 result "they can be unpacked" unpacks
 result "lintian has no errors" has_no_lintian_errors
+if [[ ${TK_LONG:-} ]]; then
+	result "they are reproducible" are_reproducible
+else
+	skip "they are reproducible" "TK_LONG=1"
+fi
 result "only root can read System.map" system_map_is_for_root
 result "DKMS builds all modules with the headers package" dkms_builds
 result "the headers have what signs modules" headers_sign_modules
