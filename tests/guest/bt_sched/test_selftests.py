@@ -55,8 +55,8 @@ def check(name, before=()):
 
 @pytest.mark.limit(250)
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_without_the_module(bt_module, name):
-    """As on a kernel without hooks.patch."""
+def test_without_the_module(name):
+    """On a kernel without hooks.patch as well."""
     check(name)
 
 
