@@ -11,7 +11,9 @@ set -euo pipefail
 
 checkout=$(dirname "$here")
 kernel=$("$here/kernel.sh" "$1")
-files=$checkout/out/files
+# A place for each flavour: their guests may run side by side.
+out=$checkout/out/guest/$1
+files=$out/files
 mkdir -p "$files"
 lock files
 
@@ -21,11 +23,11 @@ key=$({
 	find tests/guest tests/bench tests/vm/files.sh demo include/uapi tools/tkctl README.md -type f \
 		! -path '*/__pycache__/*' -print0 | sort -z | xargs -0 sha256sum
 } | content_key)
-if [[ $(cat out/files.key 2>/dev/null) == "$key" ]]; then
+if [[ $(cat "$out/key" 2>/dev/null) == "$key" ]]; then
 	echo "$files"
 	exit
 fi
-rm -f out/files.key
+rm -f "$out/key"
 "$here/in-root" rsync -a --delete --exclude __pycache__ --exclude /bin --exclude /bin32 \
 	--exclude /kselftest --exclude /readme --exclude /demo --exclude /bench \
 	tests/guest/ "$files/"
@@ -51,14 +53,14 @@ readme() {
 selftests() {
 	local targets="ptrace sched membarrier futex"
 	[[ $(cat "$files/kselftest/of" 2>/dev/null) != "$kernel $targets" ]] || return 0
-	rm -rf "$files/kselftest" out/kselftest
-	mkdir -p out/kselftest
+	rm -rf "$files/kselftest" "$out/kselftest"
+	mkdir -p "$out/kselftest"
 	# With gcc, whatever the kernel was built with.
 	in_root make -C "$kernel/tree/tools/testing/selftests" TARGETS="$targets" \
 		KHDR_INCLUDES="-isystem $kernel/tree/usr/include" \
-		O="$checkout/out/kselftest" INSTALL_PATH="$files/kselftest" install
+		O="$out/kselftest" INSTALL_PATH="$files/kselftest" install
 	# A program that its Makefile takes for a script, and looks for in the source.
-	install -D -t "$files/kselftest/sched" out/kselftest/kselftest/sched/cs_prctl_test
+	install -D -t "$files/kselftest/sched" "$out/kselftest/kselftest/sched/cs_prctl_test"
 	echo "$kernel $targets" >"$files/kselftest/of"
 }
 
@@ -75,12 +77,12 @@ programs() {
 in_root() { "$here/in-root" "$@"; }
 cflags=(-O2 -static -Wall -Wextra -Werror -I include/uapi)
 
-log=$checkout/out/files.log
+log=$out/log
 # In a shell of its own: a function whose status is tested goes on after errors.
 (set -e && programs) >"$log" 2>&1 &
 wait $! || {
 	cat "$log" >&2
 	die "building the guest's programs failed"
 }
-echo "$key" >out/files.key
+echo "$key" >"$out/key"
 echo "$files"
