@@ -117,9 +117,10 @@ class Batch:
 
     # pylint: disable=too-many-arguments
     def __init__(self, *work, policy=None, own_policy=None, nice=None, cpu=None, threads=None,
-                 **options):
+                 pause_us=None, **options):
         words = [helper("batch")]
-        for option, value in (("-p", own_policy), ("-n", nice), ("-c", cpu), ("-t", threads)):
+        for option, value in (("-p", own_policy), ("-n", nice), ("-c", cpu), ("-t", threads),
+                              ("-s", pause_us)):
             if value is not None:
                 words += [option, str(value)]
         # pylint: disable=consider-using-with

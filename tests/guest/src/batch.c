@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * batch [-p POLICY] [-n NICE] [-c CPU] [-t THREADS] WHAT [ARGUMENT]: something for
- * a process of a scheduling class to do. It sets its own policy, nice value and CPU
- * first, if told so; then each of its THREADS (1) does WHAT over and over until
- * SIGTERM, which prints how often. Says "ready" when all threads are there.
+ * batch [-p POLICY] [-n NICE] [-c CPU] [-t THREADS] [-s USEC] WHAT [ARGUMENT]:
+ * something for a process of a scheduling class to do. It sets its own policy, nice
+ * value and CPU first, if told so; then each of its THREADS (1) does WHAT over and
+ * over, and sleeps so long in between, until SIGTERM, which prints how often. Says
+ * "ready" when all threads are there.
  *
  *	burn		counts; of what is printed, each is a million turns
  *	sleep USEC	sleeps so long, and computes a little
@@ -42,6 +43,7 @@
 static atomic_bool stop;
 static atomic_ulong done;
 static const char *argument = "0";
+static int pause_us;
 
 static void on_term(int sig)
 {
@@ -215,6 +217,8 @@ static void *repeat(void *work)
 	for (turn = 0; !stop; turn++) {
 		what->turn(turn);
 		done++;
+		if (pause_us)
+			usleep(pause_us);
 	}
 	return NULL;
 }
@@ -317,7 +321,7 @@ int main(int argc, char **argv)
 	pthread_t thread;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while ((option = getopt(argc, argv, "+p:n:c:t:")) != -1) {
+	while ((option = getopt(argc, argv, "+p:n:c:t:s:")) != -1) {
 		switch (option) {
 		case 'p':
 			policy = atoi(optarg);
@@ -331,6 +335,9 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			threads = atoi(optarg);
+			break;
+		case 's':
+			pause_us = atoi(optarg);
 			break;
 		default:
 			return 2;
