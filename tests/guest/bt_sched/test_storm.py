@@ -169,8 +169,10 @@ def test_stress_ng(sched, reload):
                  "--nice", "2", "--schedmix", "2", "--resched", "1", "--futex", "2",
                  "--timeout", str(seconds), "--metrics-brief"]
     known = subprocess.run(["stress-ng", "--help"], capture_output=True, text=True, check=True).stdout
-    for name in "--schedmix", "--resched":
-        if name not in known:
+    # These two look whether they still have the policy that they have set, which unloading takes away.
+    setting = ("--schedpolicy", "--resched") if reload else ()
+    for name in "--schedpolicy", "--schedmix", "--resched":
+        if name not in known or name in setting:
             at = stressors.index(name)
             del stressors[at:at + 2]
     with contextlib.ExitStack() as stack:
