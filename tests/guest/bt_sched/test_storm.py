@@ -17,10 +17,10 @@ from target import SCALE
 
 LOADS = 100
 TASKS = 1000
-# On a kernel with checkers, on emulated CPUs that share one thread, each turn takes tens
-# of times as long. Without a pause so many tasks, normal ones too, would hold up each
-# other, and with them RCU, for minutes.
-PAUSE_US = None if SCALE == 1 else 2_000_000
+# On emulated CPUs that share one thread so many tasks, normal ones too, would hold up
+# each other for minutes without a pause, and with checkers, where each turn takes tens of
+# times as long, RCU as well.
+PAUSE_US = 2_000_000
 
 
 @pytest.fixture(autouse=True)
