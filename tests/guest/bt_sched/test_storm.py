@@ -91,8 +91,9 @@ def meddle(draw, processes):
 
 
 @contextlib.contextmanager
-def crowd(tasks):
-    """So many tasks, each with something to do; all of them go on and end in the end."""
+def crowd(tasks, pause_us=None):
+    """So many tasks, each with something to do over and over, with a pause in between; all of them
+    go on and end in the end."""
     works = [("policy", POLICY), ("affinity",), ("sleep", 2000), ("yield",), ("mmap",), ("fork",), ("proc",)]
     with contextlib.ExitStack() as stack:
         processes = []
@@ -102,7 +103,7 @@ def crowd(tasks):
             # Threads that fork are no more of a storm, and make the rest slow.
             threads = 2 if work[0] == "fork" else each
             processes.append(stack.enter_context(Batch(*work, threads=threads, nice=number % 10,
-                                                       pause_us=PAUSE_US)))
+                                                       pause_us=pause_us)))
         yield processes
         for process in processes:
             assert process.stop() > 0, process.process.args
@@ -114,7 +115,7 @@ def test_thousand_tasks(bt_module, note):
     """They switch, fork, die and move, CPUs go and come, and the module 100 times meanwhile."""
     draw = random.Random(5)
     bt_module.load()
-    with crowd(TASKS) as processes, contextlib.ExitStack() as stack:
+    with crowd(TASKS, PAUSE_US) as processes, contextlib.ExitStack() as stack:
         if len(bt.CPUS) > 1:
             plugs = random.Random(6)
             plug = stack.enter_context(Repeated(lambda: hotplug(plugs), pause=0.05))
