@@ -54,9 +54,10 @@ def test_what_can_be_read_is_the_same(ttools, spawn):
         return text
 
     def fields():
-        # Without what changes by itself: times, faults and the memory in use.
+        # Without what changes by itself: whether it runs, times, faults and the memory in use.
         stat = look("stat").split()
-        return stat[:9] + stat[17:20] + stat[25:30], look("cmdline"), look("statm").split()[0]
+        same = stat[:2] + stat[3:9] + stat[17:20] + stat[25:30]
+        return same, look("cmdline"), look("statm").split()[0]
 
     before = fields()
     target.protect()
