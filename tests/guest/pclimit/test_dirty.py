@@ -169,9 +169,9 @@ def test_who_inserts_looks_at_no_more_than_it_pays_for(pclimit, place, note):
               "sys.stdin.read()\n")
     data = streams.holes(place, size(25))
     mapped = size(7)
-    # Page by page: each is looked at by itself.
+    # Page by page: one look takes in no more than 64 folios, of whatever size.
     with disks.null_disk(mapped) as device, \
-            pagecache.setting(f"/sys/block/{device.name}/queue/read_ahead_kb", 16), \
+            pagecache.setting(f"/sys/block/{device.name}/queue/read_ahead_kb", 4), \
             open(device, "rb"), \
             subprocess.Popen(["python3", "-c", mapper, device, str(mapped * pagecache.MIB)],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
