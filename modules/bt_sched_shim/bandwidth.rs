@@ -10,6 +10,7 @@
 
 use super::{
     offline::queue,
+    percent::Percent,
     settings::Settings,
     tk::hooks::sched_slot::Queue, //
 };
@@ -19,13 +20,36 @@ const SHORTEST_GRANT: u64 = 1_000_000;
 const LONGEST_GRANT: u64 = 4_000_000;
 
 /// The rules about time, as they are set.
-pub(crate) struct Bandwidth<'a>(pub(crate) &'a Settings);
+pub(crate) struct Bandwidth<'a> {
+    settings: &'a Settings,
+    percent: &'a Percent,
+}
 
-impl Bandwidth<'_> {
+impl<'a> Bandwidth<'a> {
+    pub(crate) fn new(settings: &'a Settings, percent: &'a Percent) -> Self {
+        Self { settings, percent }
+    }
+
+    /// The period and the time in it that the class may have at most of a CPU, neither of them 0;
+    /// [`None`] for no limit.
+    fn limit(&self, cpu: u32) -> Option<(u64, u64)> {
+        let limit = self.settings.limit();
+        // A CPU of which it may have nothing is barred.
+        let Some(percent) = self.percent.of(cpu).filter(|percent| *percent != 0) else {
+            return limit;
+        };
+        let period = self.settings.period();
+        let runtime = scale(period, percent * 1000, 100 * 1000).max(1);
+        Some(limit.map_or((period, runtime), |(period, all)| {
+            (period, all.min(runtime))
+        }))
+    }
+
     /// The class ran for so long. Returns for how long it may not run now, or 0.
     pub(crate) fn charge(&self, queue: &mut Queue, ran: u64) -> u64 {
         let now = queue.now();
-        let floor = self.0.floor();
+        let limit = self.limit(queue.cpu());
+        let floor = self.settings.floor();
         let numbers = queue.numbers_mut();
         if floor != 0 {
             let granted = numbers[queue::FLOOR_GRANTED].min(ran);
@@ -33,10 +57,10 @@ impl Bandwidth<'_> {
             numbers[queue::FLOOR_HAD] = numbers[queue::FLOOR_HAD].saturating_add(ran - granted);
         }
 
-        let Some((period, runtime)) = self.0.limit() else {
+        let Some((period, runtime)) = limit else {
             return 0;
         };
-        let generation = self.0.generation();
+        let generation = self.settings.generation();
         if numbers[queue::GENERATION] != generation {
             numbers[queue::GENERATION] = generation;
             numbers[queue::PERIOD_START] = now;
@@ -60,11 +84,11 @@ impl Bandwidth<'_> {
 
     /// For how long the first that waits behind online work is to run as a normal task, or 0.
     pub(crate) fn grant(&self, queue: &mut Queue) -> u64 {
-        let floor = self.0.floor();
+        let floor = self.settings.floor();
         if floor == 0 {
             return 0;
         }
-        let period = self.0.period();
+        let period = self.settings.period();
         let now = queue.now();
         let numbers = queue.numbers_mut();
         if now.saturating_sub(numbers[queue::FLOOR_START]) >= period {

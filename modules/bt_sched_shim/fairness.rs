@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who runs next on one CPU: a task's key is the time that it has had, divided by its weight.
+//! Who runs next on one CPU: the key of a task, or of a group among those it competes with, is the
+//! time that it has had, divided by its weight.
 //!
-//! While a task isn't queued its key is the distance from the least one of the queue that it left,
-//! so that it means the same on another CPU.
+//! While a member isn't in a level its key is the distance from the least one of the level that it
+//! left, so that it means the same on another CPU.
 //!
 //! All times are in nanoseconds. A key counts those of a task of nice 0.
 
 use super::{
     offline::{
-        queue,
-        task, //
+        level,
+        member, //
     },
     tk::hooks::sched_slot::{
-        Entity,
+        Level,
+        Member,
         Queue,
         Why, //
     },
@@ -50,73 +52,73 @@ fn distance(a: u64, b: u64) -> i64 {
     signed(a.wrapping_sub(b))
 }
 
-/// Moves the least key of the queue up to that of the running task, or of the first that waits.
-pub(crate) fn advance_least(queue: &mut Queue, running: u64) {
+/// Moves the least key of the level up to that of the running member, or of the first that waits.
+pub(crate) fn advance_least(level: &mut Level, running: u64) {
     let mut key = running;
-    if let Some(first) = queue.first_key() {
+    if let Some(first) = level.first_key() {
         if distance(first, key) < 0 {
             key = first;
         }
     }
-    let least = &mut queue.numbers_mut()[queue::LEAST_KEY];
+    let least = &mut level.numbers_mut()[level::LEAST_KEY];
     if distance(key, *least) > 0 {
         *least = key;
     }
 }
 
-pub(crate) fn join(queue: &mut Queue, task: &mut Entity, why: Why) {
-    let weight = task.weight();
-    let mut ahead = signed(task.key());
+pub(crate) fn join(queue: &Queue, level: &mut Level, member: &mut Member, why: Why) {
+    let weight = member.weight();
+    let mut ahead = signed(member.key());
     match why {
         // Behind those that are there, or a task that forks all the time would have it all.
         Why::Switch => ahead = signed(scaled(SLICE, weight)),
         Why::Sleep => {
             let slept = queue
                 .now()
-                .saturating_sub(task.numbers()[task::ASLEEP_AT])
+                .saturating_sub(member.numbers()[member::ASLEEP_AT])
                 .min(DEBT);
             ahead = ahead.saturating_sub(signed(slept)).max(-signed(CREDIT));
         }
         Why::Migrate | Why::Change => {}
     }
     ahead = ahead.clamp(-signed(DEBT), signed(DEBT));
-    let numbers = queue.numbers_mut();
-    task.set_key(numbers[queue::LEAST_KEY].wrapping_add_signed(ahead));
-    numbers[queue::WEIGHT] = numbers[queue::WEIGHT].saturating_add(weight);
+    let numbers = level.numbers_mut();
+    member.set_key(numbers[level::LEAST_KEY].wrapping_add_signed(ahead));
+    numbers[level::WEIGHT] = numbers[level::WEIGHT].saturating_add(weight);
 }
 
-pub(crate) fn leave(queue: &mut Queue, task: &mut Entity) {
-    task.numbers_mut()[task::ASLEEP_AT] = queue.now();
-    let weight = task.weight();
-    let numbers = queue.numbers_mut();
-    task.set_key(task.key().wrapping_sub(numbers[queue::LEAST_KEY]));
-    numbers[queue::WEIGHT] = numbers[queue::WEIGHT].saturating_sub(weight);
+pub(crate) fn leave(queue: &Queue, level: &mut Level, member: &mut Member) {
+    member.numbers_mut()[member::ASLEEP_AT] = queue.now();
+    let weight = member.weight();
+    let numbers = level.numbers_mut();
+    member.set_key(member.key().wrapping_sub(numbers[level::LEAST_KEY]));
+    numbers[level::WEIGHT] = numbers[level::WEIGHT].saturating_sub(weight);
 }
 
-pub(crate) fn charge(queue: &mut Queue, task: &mut Entity, ran: u64) {
-    let key = task.key().wrapping_add(scaled(ran, task.weight()));
-    task.set_key(key);
-    let so_far = &mut task.numbers_mut()[task::RAN];
+pub(crate) fn charge(level: &mut Level, member: &mut Member, ran: u64) {
+    let key = member.key().wrapping_add(scaled(ran, member.weight()));
+    member.set_key(key);
+    let so_far = &mut member.numbers_mut()[member::RAN];
     *so_far = so_far.saturating_add(ran);
-    advance_least(queue, key);
+    advance_least(level, key);
 }
 
-/// Whether the running task should make place for the first that waits.
-pub(crate) fn has_run_enough(queue: &Queue, task: &Entity) -> bool {
-    task.numbers()[task::RAN] >= SLICE
-        && queue
+/// Whether the running member should make place for the first that waits.
+pub(crate) fn has_run_enough(level: &Level, member: &Member) -> bool {
+    member.numbers()[member::RAN] >= SLICE
+        && level
             .first_key()
-            .is_some_and(|first| distance(task.key(), first) > 0)
+            .is_some_and(|first| distance(member.key(), first) > 0)
 }
 
-/// Whether a task that woke up should run before the running one has run for long enough.
-pub(crate) fn is_far_ahead(running: &Entity, woken: &Entity) -> bool {
+/// Whether a member that woke up should run before the running one has run for long enough.
+pub(crate) fn is_far_ahead(running: &Member, woken: &Member) -> bool {
     distance(running.key(), woken.key()) > signed(scaled(WAKE_UP_LEAD, woken.weight()))
 }
 
 /// The running task lets the first that waits go before it.
-pub(crate) fn give_way(queue: &Queue, task: &mut Entity) {
-    if let Some(first) = queue.first_key() {
+pub(crate) fn give_way(level: &Level, task: &mut Member) {
+    if let Some(first) = level.first_key() {
         if distance(first, task.key()) > 0 {
             task.set_key(first);
         }

@@ -3,16 +3,21 @@
 //! The offline scheduling class: tasks of policy `SCHED_BT` use the time that all others leave.
 //!
 //! The kernel has a slot for the class, which this module fills. [`offline`] is what it answers,
-//! made of [`fairness`] between the tasks of one CPU, [`placement`] of tasks on CPUs, and the
-//! [`bandwidth`] that the class may have at most and shall have at least. [`settings`] are the files
-//! in `/proc/sys/kernel`, [`stats`] those in `/proc`.
+//! made of [`fairness`] between the tasks and groups of one CPU, [`placement`] of tasks on CPUs, and the
+//! [`bandwidth`] that the class may have at most and shall have at least. What a group weighs is in
+//! [`group_weight`], what it may have in [`group_limit`]. [`settings`] are the files in
+//! `/proc/sys/kernel`, [`group_files`] those in cgroups, [`percent`] and [`stats`] those in `/proc`.
 
 #[path = "../tk/mod.rs"]
 mod tk;
 
 mod bandwidth;
 mod fairness;
+mod group_files;
+mod group_limit;
+mod group_weight;
 mod offline;
+mod percent;
 mod placement;
 mod settings;
 mod stats;
@@ -28,6 +33,7 @@ use stats::{
 };
 use tk::{
     hooks::sched_slot,
+    proc_cpu_files,
     proc_file,
     sysctl, //
 };
@@ -54,6 +60,8 @@ module! {
 /// more, then the tasks leave the class.
 #[pin_data]
 struct BtSchedShim {
+    groups: group_files::Registrations,
+    percent: proc_cpu_files::Registration<Offline>,
     sysctls: sysctl::Registration<Offline>,
     starvation: proc_file::Registration<Starvation>,
     stat: proc_file::Registration<Stat>,
@@ -67,7 +75,7 @@ impl kernel::InPlaceModule for BtSchedShim {
                 Offline::new(
                     *module_parameters::leave_needs_cap.value_ref(),
                     *module_parameters::policy7.value_ref(),
-                ),
+                )?,
                 GFP_KERNEL,
             )?;
             offline.settings().apply();
@@ -75,8 +83,12 @@ impl kernel::InPlaceModule for BtSchedShim {
             let stat = proc_file::Registration::new(Arc::new(Stat, GFP_KERNEL)?)?;
             let starvation =
                 proc_file::Registration::new(Arc::new(Starvation(offline.clone()), GFP_KERNEL)?)?;
-            let sysctls = sysctl::Registration::new(offline)?;
+            let sysctls = sysctl::Registration::new(offline.clone())?;
+            let percent = proc_cpu_files::Registration::new(offline.clone())?;
+            let groups = group_files::Registrations::new(&offline)?;
             Ok(try_pin_init!(Self {
+                groups,
+                percent,
                 sysctls,
                 starvation,
                 stat,

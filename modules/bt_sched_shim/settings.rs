@@ -27,6 +27,9 @@ use kernel::{
 /// After how long a task that waits in kernel mode runs as a normal one, in microseconds.
 const LIFT_US: i32 = 4_000;
 
+/// How long tasks get nothing until their CPU counts for twice as much, in nanoseconds: half of it.
+const GRANULARITY_NS: i32 = 4_000_000;
+
 /// The settings. Each is a number of its own, so those who read them while they are changed see
 /// the old one or the new one; there is no rule between two of them that must always hold.
 pub(crate) struct Settings {
@@ -34,6 +37,9 @@ pub(crate) struct Settings {
     runtime_us: Atomic<i32>,
     floor_us: Atomic<i32>,
     lift_us: Atomic<i32>,
+    granularity_ns: Atomic<i32>,
+    smt_guard: Atomic<i32>,
+    psi: Atomic<i32>,
     generation: Atomic<u64>,
     leave_needs_cap: bool,
     also_ext_number: bool,
@@ -46,6 +52,9 @@ impl Settings {
             runtime_us: Atomic::new(-1),
             floor_us: Atomic::new(0),
             lift_us: Atomic::new(LIFT_US),
+            granularity_ns: Atomic::new(GRANULARITY_NS),
+            smt_guard: Atomic::new(0),
+            psi: Atomic::new(1),
             generation: Atomic::new(1),
             leave_needs_cap,
             also_ext_number,
@@ -58,6 +67,8 @@ impl Settings {
             lift_after: micros(self.lift_us.load(Relaxed).unsigned_abs()),
             leave_needs_cap: self.leave_needs_cap,
             also_ext_number: self.also_ext_number,
+            guard: self.smt_guard.load(Relaxed) != 0,
+            hide: self.psi.load(Relaxed) == 0,
         }
         .set();
     }
@@ -86,8 +97,14 @@ impl Settings {
         micros(self.floor_us.load(Relaxed).unsigned_abs())
     }
 
+    /// Half of the time that tasks get nothing until their CPU counts for twice as much, in
+    /// nanoseconds, never 0.
+    pub(crate) fn granularity(&self) -> u64 {
+        u64::from(self.granularity_ns.load(Relaxed).unsigned_abs()).max(1)
+    }
+
     /// A new limit holds at once, and what was used under the old one is forgotten.
-    fn limit_changed(&self) {
+    pub(crate) fn limit_changed(&self) {
         self.generation.add(1, Relaxed);
         sched_slot::unthrottle_all();
     }
@@ -149,6 +166,35 @@ impl Sysctls for Offline {
             |offline| offline.settings().lift_us.load(Relaxed),
             |offline, value| {
                 offline.settings().lift_us.store(value, Relaxed);
+                offline.settings().apply();
+                Ok(())
+            },
+        ),
+        File::int(
+            c"sched_bt_granularity_ns",
+            100_000..=i32::MAX,
+            |offline| offline.settings().granularity_ns.load(Relaxed),
+            |offline, value| {
+                offline.settings().granularity_ns.store(value, Relaxed);
+                Ok(())
+            },
+        ),
+        File::int(
+            c"sched_bt_smt_guard",
+            0..=1,
+            |offline| offline.settings().smt_guard.load(Relaxed),
+            |offline, value| {
+                offline.settings().smt_guard.store(value, Relaxed);
+                offline.settings().apply();
+                Ok(())
+            },
+        ),
+        File::int(
+            c"sched_bt_psi",
+            0..=1,
+            |offline| offline.settings().psi.load(Relaxed),
+            |offline, value| {
+                offline.settings().psi.store(value, Relaxed);
                 offline.settings().apply();
                 Ok(())
             },

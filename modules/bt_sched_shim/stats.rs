@@ -79,7 +79,7 @@ impl ProcFile for Starvation {
 
     fn show(&self, text: &SeqFile) -> Result {
         let waits = self.0.waits();
-        let (mut lifts, mut pulls, mut pushes) = (0, 0, 0);
+        let (mut lifts, mut pulls, mut pushes, mut longest_balance) = (0, 0, 0, 0);
         // What a CPU counted stays when it goes off line.
         let mut possible = CpumaskVar::new_zero(GFP_KERNEL)?;
         cpus::possible(&mut possible);
@@ -88,6 +88,7 @@ impl ProcFile for Starvation {
             lifts += stat.lifts;
             pulls += stat.pulls;
             pushes += stat.pushes;
+            longest_balance = longest_balance.max(stat.longest_balance);
         }
         seq_print!(text, "waiting {}\n", sched_slot::waiting());
         seq_print!(text, "waits_over_1s {}\n", waits.long.load(Relaxed));
@@ -99,6 +100,7 @@ impl ProcFile for Starvation {
         seq_print!(text, "lifts {lifts}\n");
         seq_print!(text, "pulls {pulls}\n");
         seq_print!(text, "pushes {pushes}\n");
+        seq_print!(text, "longest_balance_ns {longest_balance}\n");
         Ok(())
     }
 }

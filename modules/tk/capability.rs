@@ -11,6 +11,8 @@ use super::bindings;
 pub(crate) enum Capability {
     /// `CAP_SYS_ADMIN`
     SysAdmin,
+    /// `CAP_SYS_NICE`
+    SysNice,
     /// `CAP_NET_ADMIN`
     NetAdmin,
     /// `CAP_NET_BIND_SERVICE`
@@ -21,6 +23,7 @@ impl Capability {
     pub(super) fn number(self) -> kernel::ffi::c_int {
         let number = match self {
             Self::SysAdmin => bindings::CAP_SYS_ADMIN,
+            Self::SysNice => bindings::CAP_SYS_NICE,
             Self::NetAdmin => bindings::CAP_NET_ADMIN,
             Self::NetBindService => bindings::CAP_NET_BIND_SERVICE,
         };

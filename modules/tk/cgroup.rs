@@ -234,6 +234,9 @@ pub(crate) struct Cpuset;
 pub(crate) struct Cpu;
 /// The io controller.
 pub(crate) struct IoController;
+/// The cpuacct controller, which is cgroup v1's.
+#[cfg(CONFIG_CGROUP_CPUACCT)]
+pub(crate) struct Cpuacct;
 
 impl Controller for Memory {
     const ID: u32 = bindings::cgroup_subsys_id_memory_cgrp_id;
@@ -243,6 +246,10 @@ impl Controller for Cpuset {
 }
 impl Controller for Cpu {
     const ID: u32 = bindings::cgroup_subsys_id_cpu_cgrp_id;
+}
+#[cfg(CONFIG_CGROUP_CPUACCT)]
+impl Controller for Cpuacct {
+    const ID: u32 = bindings::cgroup_subsys_id_cpuacct_cgrp_id;
 }
 impl Controller for IoController {
     const ID: u32 = bindings::cgroup_subsys_id_io_cgrp_id;
@@ -263,6 +270,10 @@ impl<C> Drop for Controlled<C> {
 }
 
 impl<C> Controlled<C> {
+    pub(super) fn as_ptr(&self) -> *mut bindings::cgroup_subsys_state {
+        self.0.as_ptr()
+    }
+
     /// Whether it is the root's, that is: the controller is on for none of the cgroups asked.
     pub(crate) fn is_root(&self) -> bool {
         // SAFETY: The css is valid.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files of controllers in each cgroup of the v2 hierarchy but the root.
+//! Files of controllers in each cgroup but the root of a hierarchy.
 //!
 //! C header: [`include/linux/cgroup.h`](srctree/include/linux/cgroup.h)
 
@@ -33,7 +33,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// What has files in cgroups, by the controller that `G` is of.
+/// What has files in cgroups of the v2 hierarchy, by the controller that `G` is of.
 pub(crate) trait CgroupFiles<G: Group = MemCgroup>: Sized + Send + Sync + 'static {
     /// The files.
     const FILES: &'static [File<Self, G>];
@@ -88,7 +88,15 @@ impl<C: Controller + 'static> Group for Of<C> {
 pub(crate) struct File<T: 'static, G: 'static = MemCgroup> {
     name: &'static CStr,
     show: fn(&T, &G, &SeqFile) -> Result,
-    write: Option<fn(&T, &G, u64) -> Result>,
+    write: Option<Write<T, G>>,
+}
+
+/// What a write to a file does.
+enum Write<T: 'static, G: 'static> {
+    /// With a number.
+    Number(fn(&T, &G, u64) -> Result),
+    /// With the text, without white space at its ends.
+    Text(fn(&T, &G, &[u8]) -> Result),
 }
 
 impl<T: 'static, G: 'static> File<T, G> {
@@ -114,7 +122,20 @@ impl<T: 'static, G: 'static> File<T, G> {
         Self {
             name,
             show,
-            write: Some(write),
+            write: Some(Write::Number(write)),
+        }
+    }
+
+    /// A file of mode 0644 that takes text.
+    pub(crate) const fn text(
+        name: &'static CStr,
+        show: fn(&T, &G, &SeqFile) -> Result,
+        write: fn(&T, &G, &[u8]) -> Result,
+    ) -> Self {
+        Self {
+            name,
+            show,
+            write: Some(Write::Text(write)),
         }
     }
 }
@@ -130,38 +151,58 @@ struct Context<T: 'static, G: 'static> {
 /// # Invariants
 ///
 /// `files` are registered, and lead to `contexts`, which lead to `target`.
-pub(crate) struct Registration<T: CgroupFiles<G>, G: Group = MemCgroup> {
+pub(crate) struct Registration<T: Send + Sync + 'static, G: Group = MemCgroup> {
     files: NonNull<bindings::tk_helper_cgroup_files>,
     contexts: KVec<Context<T, G>>,
     target: Arc<T>,
 }
 
 // SAFETY: Files may be removed by another thread than the one that made them.
-unsafe impl<T: CgroupFiles<G>, G: Group> Send for Registration<T, G> {}
+unsafe impl<T: Send + Sync + 'static, G: Group> Send for Registration<T, G> {}
 // SAFETY: There is nothing to do with a shared reference.
-unsafe impl<T: CgroupFiles<G>, G: Group> Sync for Registration<T, G> {}
+unsafe impl<T: Send + Sync + 'static, G: Group> Sync for Registration<T, G> {}
 
 impl<T: CgroupFiles<G>, G: Group> Registration<T, G> {
-    /// Makes the files in all cgroups that there are and will be. May sleep.
+    /// Makes the files in all cgroups of v2 that there are and will be. May sleep.
     pub(crate) fn new(target: Arc<T>) -> Result<Self> {
-        let mut contexts = KVec::with_capacity(T::FILES.len(), GFP_KERNEL)?;
-        for file in T::FILES {
+        Self::with_files(target, T::FILES, false)
+    }
+}
+
+impl<T: Send + Sync + 'static, G: Group> Registration<T, G> {
+    /// Makes these files in all cgroups of v1 hierarchies with the controller that there are and will
+    /// be. May sleep.
+    pub(crate) fn legacy(target: Arc<T>, files: &'static [File<T, G>]) -> Result<Self> {
+        Self::with_files(target, files, true)
+    }
+
+    fn with_files(target: Arc<T>, files: &'static [File<T, G>], legacy: bool) -> Result<Self> {
+        let mut contexts = KVec::with_capacity(files.len(), GFP_KERNEL)?;
+        for file in files {
             let target = Arc::as_ptr(&target);
             contexts.push(Context { target, file }, GFP_KERNEL)?;
         }
-        let mut files = KVec::with_capacity(T::FILES.len(), GFP_KERNEL)?;
+        let mut files = KVec::with_capacity(files.len(), GFP_KERNEL)?;
         for context in &contexts {
             let file = bindings::tk_helper_cgroup_file {
                 name: context.file.name.as_char_ptr(),
                 show: Some(show::<T, G>),
-                write: context.file.write.and(Some(write::<T, G>)),
+                write: match context.file.write {
+                    Some(_) => Some(write::<T, G>),
+                    None => None,
+                },
                 data: core::ptr::from_ref(context).cast_mut().cast(),
             };
             files.push(file, GFP_KERNEL)?;
         }
         // SAFETY: The names are static. What `data` leads to stays until the files are removed.
         let files = from_err_ptr(unsafe {
-            bindings::tk_helper_cgroup_files_add(G::Controller::ID, files.as_ptr(), files.len())
+            bindings::tk_helper_cgroup_files_add(
+                G::Controller::ID,
+                legacy,
+                files.as_ptr(),
+                files.len(),
+            )
         })?;
         // INVARIANT: Registered just now.
         Ok(Self {
@@ -172,7 +213,7 @@ impl<T: CgroupFiles<G>, G: Group> Registration<T, G> {
     }
 }
 
-impl<T: CgroupFiles<G>, G: Group> Drop for Registration<T, G> {
+impl<T: Send + Sync + 'static, G: Group> Drop for Registration<T, G> {
     fn drop(&mut self) {
         // SAFETY: Registered, by the type's invariant. Returns when nobody is in a function of a
         // file any more. Registrations are dropped where one may sleep.
@@ -185,7 +226,7 @@ impl<T: CgroupFiles<G>, G: Group> Drop for Registration<T, G> {
 /// Called for a file of a [`Registration`], with a css of its controller that stays
 /// meanwhile, and with the lock of
 /// `text` held.
-unsafe extern "C" fn show<T: CgroupFiles<G>, G: Group>(
+unsafe extern "C" fn show<T: Send + Sync + 'static, G: Group>(
     css: *mut bindings::cgroup_subsys_state,
     text: *mut bindings::seq_file,
     data: *mut c_void,
@@ -207,7 +248,7 @@ unsafe extern "C" fn show<T: CgroupFiles<G>, G: Group>(
 ///
 /// Called for a file of a [`Registration`], with a css of its controller that stays
 /// meanwhile and a C string.
-unsafe extern "C" fn write<T: CgroupFiles<G>, G: Group>(
+unsafe extern "C" fn write<T: Send + Sync + 'static, G: Group>(
     css: *mut bindings::cgroup_subsys_state,
     text: *const c_char,
     data: *mut c_void,
@@ -217,12 +258,22 @@ unsafe extern "C" fn write<T: CgroupFiles<G>, G: Group>(
     // SAFETY: The target outlives the files too.
     let target = unsafe { &*context.target };
     from_result(|| {
-        let write = context.file.write.ok_or(EINVAL)?;
-        let mut number = 0;
-        // SAFETY: A C string, by the caller's promise.
-        let error = unsafe { bindings::tk_helper_kstrtou64(text, &mut number) };
-        kernel::error::to_result(error)?;
-        write(target, group, number).map(|()| 0)
+        match context.file.write {
+            Some(Write::Number(write)) => {
+                let mut number = 0;
+                // SAFETY: A C string, by the caller's promise.
+                let error = unsafe { bindings::tk_helper_kstrtou64(text, &mut number) };
+                kernel::error::to_result(error)?;
+                write(target, group, number)
+            }
+            Some(Write::Text(write)) => {
+                // SAFETY: As above, and it stays during this call.
+                let text = unsafe { CStr::from_char_ptr(text) };
+                write(target, group, text.to_bytes())
+            }
+            None => Err(EINVAL),
+        }
+        .map(|()| 0)
     })
 }
 

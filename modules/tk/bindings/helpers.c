@@ -782,9 +782,9 @@ void tk_helper_vmstat_split(unsigned long *all,
 }
 
 struct tk_helper_cgroup_files {
-	struct tk_helper_cgroup_file files[8];
+	struct tk_helper_cgroup_file files[12];
 	/* One more: an empty one ends the array. */
-	struct cftype cfts[9];
+	struct cftype cfts[13];
 };
 
 /* Lock classes of files that aren't in static memory have to be made known. */
@@ -826,7 +826,7 @@ static ssize_t write_cgroup_file(struct kernfs_open_file *of, char *text,
 }
 
 struct tk_helper_cgroup_files *
-tk_helper_cgroup_files_add(unsigned int controller,
+tk_helper_cgroup_files_add(unsigned int controller, bool legacy,
 			   const struct tk_helper_cgroup_file *files,
 			   size_t nr)
 {
@@ -852,7 +852,12 @@ tk_helper_cgroup_files_add(unsigned int controller,
 			cft->write = write_cgroup_file;
 	}
 	register_lockdep_keys(all);
-	ret = cgroup_add_dfl_cftypes(cgroup_subsys[controller], all->cfts);
+	if (legacy)
+		ret = cgroup_add_legacy_cftypes(cgroup_subsys[controller],
+						all->cfts);
+	else
+		ret = cgroup_add_dfl_cftypes(cgroup_subsys[controller],
+					     all->cfts);
 	if (ret) {
 		unregister_lockdep_keys(all);
 		kfree(all);

@@ -202,7 +202,7 @@ struct tk_helper_cgroup_file {
 
 struct tk_helper_cgroup_files;
 struct tk_helper_cgroup_files *
-tk_helper_cgroup_files_add(unsigned int controller,
+tk_helper_cgroup_files_add(unsigned int controller, bool legacy,
 			   const struct tk_helper_cgroup_file *files,
 			   size_t nr);
 void tk_helper_cgroup_files_remove(struct tk_helper_cgroup_files *files);
