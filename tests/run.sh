@@ -89,6 +89,7 @@ several=(--icount wait --cpus 4)
 [[ $flavour != debug ]] || several=(--cpus 4)
 if [[ -z ${TK_BT:-} ]]; then
 	guest bt_sched "${several[@]}" -- bt_sched/test_{interface,sysctl}.py \
+		bt_sched/test_groups.py \
 		bt_sched/test_balance.py::test_{one_hog_for_each_cpu,bt_moves_out_of_the_way} \
 		"bt_sched/test_shares.py::test_shares_follow_nice_values[nices1]" \
 		bt_sched/test_unload.py::test_everybody_is_made_normal_with_his_nice_value
@@ -101,7 +102,9 @@ else
 	guest bt_storm "${storm[@]}" -- -m storm bt_sched
 	# Hyperthreads.
 	guest bt_smt "${several[@]}" --qemu-args="-smp 4,cores=2,threads=2" -- \
-		bt_sched/test_selftests.py bt_sched/test_balance.py
+		bt_sched/test_selftests.py bt_sched/test_balance.py bt_sched/test_smt.py
+	guest bt_topology --icount wait --cpus 8 \
+		--qemu-args="-smp 8,sockets=2,cores=2,threads=2" -- bt_sched/test_topology.py
 fi
 wait
 

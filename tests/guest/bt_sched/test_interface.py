@@ -12,6 +12,7 @@ import bt
 import linux
 import pytest
 from bt import POLICY, Batch, Stat
+from bt_group import Group
 from disks import scratch_disk
 from target import wait_until
 
@@ -163,7 +164,7 @@ def test_chrt_shows_it(sched, sleeper):
     assert "SCHED_OTHER" not in done.stdout
 
 
-def classes_of_reads(policy, io_class):
+def classes_of_reads(policy, io_class, group=None):
     """The I/O classes of what a process reads from a disk, as the kernel's tracepoint has them."""
     events = TRACING / "events/block/block_rq_issue"
     disk = scratch_disk()
@@ -172,6 +173,8 @@ def classes_of_reads(policy, io_class):
         if io_class:
             linux.syscall(bt.SYS_IOPRIO_SET, 1, 0, io_class << 13 | 3)
         bt.set_policy(0, policy)
+        if group:
+            group.write("cgroup.procs", 0)
         fd = os.open(disk, os.O_RDONLY | os.O_DIRECT)
         with mmap.mmap(-1, 4096) as buffer:
             for number in range(8):
@@ -195,6 +198,8 @@ def test_io_priority_is_idle_unless_set(sched):
     assert classes_of_reads(bt.IDLE, 0) == {"idle"}
     assert classes_of_reads(POLICY, 0) == {"idle"}
     assert classes_of_reads(POLICY, 2) == normal
+    with Group("offline", cpu_offline=1) as group:
+        assert classes_of_reads(bt.NORMAL, 0, group) == {"idle"}
 
 
 def in_child(function):

@@ -137,7 +137,8 @@ def test_starvation_is_counted(sched):
 
 def test_starvation_file(sched):
     """Names and numbers; of nobody there is nothing to count."""
-    assert set(bt.starvation()) == {"waiting", "waits_over_1s", "longest_wait_us", "lifts", "pulls", "pushes"}
+    assert set(bt.starvation()) == {"waiting", "waits_over_1s", "longest_wait_us", "lifts", "pulls", "pushes",
+                                     "longest_balance_ns"}
     assert set(bt.starvation().values()) == {0}
     assert stat.S_IMODE(bt.STARVATION.stat().st_mode) == 0o444
 
@@ -149,7 +150,7 @@ def test_counters_of_a_cpu_that_goes_off_line_stay(sched, four_cpus):
     before = bt.starvation()
     with bt.offline(3):
         after = bt.starvation()
-    assert all(after[name] >= before[name] for name in ("lifts", "pulls", "pushes"))
+    assert all(after[name] >= before[name] for name in ("lifts", "pulls", "pushes", "longest_balance_ns"))
 
 
 def test_no_starvation_no_count(sched):

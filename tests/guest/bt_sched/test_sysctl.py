@@ -12,7 +12,7 @@ import bt
 import linux
 import pytest
 from boxes import assert_container_cant_write
-from bt import EINVAL, FLOOR, LIFT, PERIOD, RUNTIME, Batch
+from bt import EINVAL, FLOOR, GRANULARITY, GUARD, LIFT, PERIOD, PSI, RUNTIME, Batch
 from target import SCALE
 
 INT_MAX = (1 << 31) - 1
@@ -29,7 +29,7 @@ def test_default(sched, name):
 
 def test_files_go_with_the_module(sched):
     """All of them."""
-    assert len(bt.left()) == len(bt.DEFAULTS) + 2
+    assert len(bt.left()) == len(bt.DEFAULTS) + 3
     sched.unload()
     assert not bt.left()
 
@@ -40,7 +40,9 @@ def test_files_go_with_the_module(sched):
     (RUNTIME, 0, EINVAL), (FLOOR, 0, 0), (FLOOR, 50000, 0), (FLOOR, -1, EINVAL),
     (FLOOR, 700000, 0), (FLOOR, 700001, EINVAL), (PERIOD, 1000, 0), (PERIOD, 999, EINVAL),
     # A period is taken as a huge one if it is negative, as in TencentOS.
-    (PERIOD, -1, 0), (LIFT, 0, 0), (LIFT, 1000000, 0), (LIFT, 1000001, EINVAL), (LIFT, -1, EINVAL)])
+    (PERIOD, -1, 0), (LIFT, 0, 0), (LIFT, 1000000, 0), (LIFT, 1000001, EINVAL), (LIFT, -1, EINVAL),
+    (GRANULARITY, 100000, 0), (GRANULARITY, 99999, EINVAL), (GRANULARITY, (1 << 31) - 1, 0),
+    (GUARD, 1, 0), (GUARD, 2, EINVAL), (GUARD, -1, EINVAL), (PSI, 0, 0), (PSI, 2, EINVAL)])
 def test_what_is_taken_and_refused(sched, name, value, error):
     """Refused is refused whole: each is as before."""
     for other, good in ((PERIOD, 700000), (RUNTIME, 300000), (FLOOR, 1000)):

@@ -22,10 +22,12 @@ RESET_ON_FORK = 0x40000000
 
 SYSCTLS = pathlib.Path("/proc/sys/kernel")
 PERIOD, RUNTIME, FLOOR = "sched_bt_period_us", "sched_bt_runtime_us", "sched_bt_floor_us"
-LIFT = "sched_bt_lift_us"
-DEFAULTS = {PERIOD: 1000000, RUNTIME: -1, FLOOR: 0, LIFT: 4000}
+LIFT, GRANULARITY, GUARD = "sched_bt_lift_us", "sched_bt_granularity_ns", "sched_bt_smt_guard"
+PSI = "sched_bt_psi"
+DEFAULTS = {PERIOD: 1000000, RUNTIME: -1, FLOOR: 0, LIFT: 4000, GRANULARITY: 4000000, GUARD: 0, PSI: 1}
 STAT = pathlib.Path("/proc/bt_stat")
 STARVATION = pathlib.Path("/proc/bt_starvation")
+PERCENT = pathlib.Path("/proc/offline")
 PARAMETERS = pathlib.Path("/sys/module/bt_sched_shim/parameters")
 
 # Linux's weights of nice values, as Documentation/scheduler has them: 1.25 times less for each.
@@ -293,7 +295,7 @@ def read_all():
 
 def left():
     """Whether a file of the module is there."""
-    return [str(name) for name in (*map(path, DEFAULTS), STAT, STARVATION) if name.exists()]
+    return [str(name) for name in (*map(path, DEFAULTS), STAT, STARVATION, PERCENT) if name.exists()]
 
 
 def cpu_lines(file=STAT):
