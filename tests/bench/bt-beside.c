@@ -7,6 +7,7 @@
  *	-n N		so many hogs (none)
  *	-p POLICY	their scheduling policy, a number (0)
  *	-N NICE		their nice value (0)
+ *	-g CGROUP	the directory of their cgroup
  *	-c FIRST-LAST	one of these CPUs each, in turn
  *	-k		they read /dev/zero, 64 KiB at a time, instead of counting
  *	-P POLICY	COMMAND's policy; real-time ones with priority 1
@@ -89,6 +90,18 @@ static void burn(int in_kernel)
 	}
 }
 
+static void enter_cgroup(const char *directory)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", directory);
+	fd = open(path, O_WRONLY);
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		die(path);
+	close(fd);
+}
+
 static long long process_time(pid_t pid)
 {
 	struct timespec used;
@@ -135,9 +148,10 @@ int main(int argc, char **argv)
 	int online_policy = 0, online_first = -1, online_last = -1;
 	long long start, elapsed, ran, idle;
 	int option, i, ready[2], status;
+	const char *cgroup = NULL;
 	pid_t online;
 
-	while ((option = getopt(argc, argv, "+n:p:N:c:kP:C:")) != -1) {
+	while ((option = getopt(argc, argv, "+n:p:N:g:c:kP:C:")) != -1) {
 		switch (option) {
 		case 'n':
 			nr_hogs = atoi(optarg);
@@ -147,6 +161,9 @@ int main(int argc, char **argv)
 			break;
 		case 'N':
 			nice = atoi(optarg);
+			break;
+		case 'g':
+			cgroup = optarg;
 			break;
 		case 'c':
 			parse_cpus(optarg, &first, &last);
@@ -182,6 +199,8 @@ int main(int argc, char **argv)
 		if (setpriority(PRIO_PROCESS, 0, nice))
 			die("setpriority");
 		set_policy(policy);
+		if (cgroup)
+			enter_cgroup(cgroup);
 		if (write(ready[1], "", 1) != 1)
 			die("write");
 		close(ready[1]);

@@ -11,6 +11,8 @@
 #	nice0	hogs are like anybody else
 #	rr	so they are, but online work runs in SCHED_RR
 #	nice19, idle, bt	nice 19, SCHED_IDLE, the class of bt_sched_shim
+#	cpu-weight, cpu-idle, bt-group	the hogs are in a cgroup with cpu.weight=1,
+#		cpu.idle=1, cpu.offline=1
 #	idle-kernel, bt-kernel	with hogs that are in system calls
 #
 # The emulator's turns aren't as long for each of its CPUs: after each of its timers
@@ -128,6 +130,16 @@ row() {
 	done
 }
 
+# group_row NAME FILE: with the hogs in a cgroup of which FILE is 1.
+group_row() {
+	local group=/sys/fs/cgroup/hogs
+	echo +cpu >/sys/fs/cgroup/cgroup.subtree_control
+	mkdir "$group"
+	echo 1 >"$group/$2"
+	row "$1" -n $((2 * cpus)) -g "$group"
+	rmdir "$group"
+}
+
 has_bt() { modinfo -n bt_sched_shim >/dev/null 2>&1; }
 
 # From the disk, which in this time takes none or for ever.
@@ -135,7 +147,7 @@ perf bench sched pipe -l 100 >/dev/null
 hackbench -l 10 -g 1 >/dev/null
 cyclictest -q -l 10 >/dev/null
 
-(($#)) || set -- none ideal nice0 rr nice19 idle bt idle-kernel bt-kernel
+(($#)) || set -- none ideal nice0 rr nice19 idle bt cpu-weight cpu-idle bt-group idle-kernel bt-kernel
 for name; do
 	case $name in
 	none) row none ;;
@@ -145,6 +157,14 @@ for name; do
 	nice19) row nice19 -n $((2 * cpus)) -N 19 ;;
 	idle) row idle -n $((2 * cpus)) -p 5 ;;
 	idle-kernel) row idle-kernel -n $((2 * cpus)) -p 5 -k ;;
+	cpu-weight) group_row cpu-weight cpu.weight ;;
+	cpu-idle) group_row cpu-idle cpu.idle ;;
+	bt-group)
+		has_bt || continue
+		modprobe bt_sched_shim
+		group_row bt-group cpu.offline
+		rmmod bt_sched_shim
+		;;
 	bt | bt-kernel)
 		has_bt || continue
 		modprobe bt_sched_shim

@@ -13,6 +13,9 @@ ROWS = {
     "nice19": "hogs with nice 19",
     "idle": "hogs in SCHED_IDLE",
     "bt": "hogs in BT",
+    "cpu-weight": "hogs with cpu.weight=1",
+    "cpu-idle": "hogs with cpu.idle=1",
+    "bt-group": "hogs with cpu.offline=1",
     "idle-kernel": "SCHED_IDLE, in system calls",
     "bt-kernel": "BT, in system calls",
 }
@@ -112,9 +115,15 @@ def worst(row, key, name):
 
 def check(cpus, rows, missed):
     """The targets of BT, worst repetition against worst repetition."""
-    if "bt" not in rows:
-        return
-    bt = rows["bt"]
+    for name in "bt", "bt-group":
+        if name in rows:
+            here = []
+            check_row(cpus, rows, rows[name], here)
+            missed += [f"{ROWS[name]}: {line}" for line in here]
+
+
+def check_row(cpus, rows, bt, missed):
+    """Those of one row."""
     # One CPU has no other for the hogs; what the hogs leave is all there is.
     ideal = rows.get("ideal") or rows.get("none")
 
