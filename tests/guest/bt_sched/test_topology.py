@@ -55,8 +55,8 @@ def test_hogs_fill_what_online_work_leaves(sched, turns, note):
 def test_thousand_tasks(sched, turns, note):
     """What is done under a run queue's lock doesn't grow with them."""
     longest = {}
-    for threads in (2, 20):
-        with batches(50, "sleep", 2000, policy=POLICY, threads=threads) as processes, busy_cpus(bt.CPUS[:4]) as online:
+    for threads in (8, 20):
+        with batches(50, "sleep", 50000, policy=POLICY, threads=threads) as processes, busy_cpus(bt.CPUS[:4]) as online:
             before = bt.starvation()
             for one in online * 2:
                 one.signal(signal.SIGSTOP)
@@ -71,9 +71,10 @@ def test_thousand_tasks(sched, turns, note):
         sched.unload()
         sched.load()
     note("longest_balance_ns", longest)
-    # The emulator's nanosecond is an instruction of the whole machine.
-    assert max(longest.values()) < 200_000
-    assert longest[20] < 3 * longest[2] + 10_000
+    # An emulated nanosecond is an instruction of the whole machine: of a CPU's own, an eighth of this. It is
+    # the time of eight moves.
+    assert max(longest.values()) < 400_000
+    assert longest[20] < 2 * longest[8]
 
 
 @pytest.mark.limit(120)
