@@ -14,6 +14,10 @@
 mod bandwidth;
 #[path = "../../../modules/bt_sched_shim/fairness.rs"]
 mod fairness;
+#[path = "../../../modules/bt_sched_shim/group_limit.rs"]
+mod group_limit;
+#[path = "../../../modules/bt_sched_shim/group_weight.rs"]
+mod group_weight;
 #[path = "../../../modules/bt_sched_shim/offline.rs"]
 mod offline;
 #[path = "../../../modules/bt_sched_shim/placement.rs"]
@@ -54,6 +58,25 @@ mod settings {
 
         pub(crate) fn generation(&self) -> u64 {
             1
+        }
+
+        pub(crate) fn granularity(&self) -> u64 {
+            4_000_000
+        }
+    }
+}
+
+/// What each CPU gives, as all of it.
+mod percent {
+    pub(crate) struct Percent;
+
+    impl Percent {
+        pub(crate) fn new() -> kernel::prelude::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(crate) fn of(&self, _cpu: u32) -> Option<u64> {
+            None
         }
     }
 }

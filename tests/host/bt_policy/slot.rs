@@ -6,7 +6,10 @@ use crate::{
     offline::Offline,
     settings::Settings, //
 };
-use kernel::cpumask::Cpumask;
+use kernel::{
+    cpumask::Cpumask,
+    sync::atomic::Atomic, //
+};
 use std::cell::{
     Cell,
     RefCell, //
@@ -18,16 +21,33 @@ const STEP: u64 = MS / 4;
 const TICK: u64 = 4 * MS;
 
 pub(crate) trait Class {
-    fn enqueue(&self, queue: &mut Queue, task: &mut Entity, why: Why);
-    fn dequeue(&self, queue: &mut Queue, task: &mut Entity, why: Why);
-    fn run(&self, queue: &mut Queue, task: &mut Entity, waited: u64);
-    fn charge(&self, queue: &mut Queue, task: &mut Entity, ran: u64) -> u64;
-    fn tick(&self, queue: &mut Queue, task: &mut Entity) -> bool;
-    fn preempt(&self, queue: &mut Queue, running: &mut Entity, woken: &Entity) -> bool;
-    fn give_way(&self, queue: &mut Queue, task: &mut Entity);
-    fn select_cpu(&self, task: &Entity, previous: u32, wake: Wake, allowed: &Cpumask) -> u32;
+    fn enqueue(&self, queue: &mut Queue, level: &mut Level, member: &mut Member, why: Why);
+    fn dequeue(&self, queue: &mut Queue, level: &mut Level, member: &mut Member, why: Why);
+    fn run(&self, queue: &mut Queue, level: &mut Level, member: &mut Member, waited: u64);
+    fn charge(&self, queue: &mut Queue, level: &mut Level, member: &mut Member, ran: u64);
+    fn tick(&self, queue: &mut Queue, level: &mut Level, member: &mut Member) -> bool;
+    fn preempt(
+        &self,
+        queue: &mut Queue,
+        level: &mut Level,
+        running: &mut Member,
+        woken: &Member,
+    ) -> bool;
+    fn give_way(&self, queue: &mut Queue, level: &mut Level, member: &mut Member);
+    fn weigh(
+        &self,
+        queue: &mut Queue,
+        above: &mut Level,
+        group: &mut Member,
+        own: &Level,
+        shared: &Shared,
+    ) -> bool;
+    fn spend(&self, queue: &mut Queue, ran: u64) -> u64;
+    fn spend_of(&self, queue: &mut Queue, group: &mut Member, shared: &Shared, ran: u64) -> u64;
+    fn idle(&self, queue: &mut Queue, group: &mut Member, shared: &Shared);
+    fn select_cpu(&self, task: &Member, previous: u32, wake: Wake, allowed: &Cpumask) -> u32;
     fn newidle(&self, queue: &mut Queue, waiting: &Cpumask) -> Option<u32>;
-    fn push(&self, queue: &mut Queue, task: &Entity, allowed: &Cpumask) -> Option<u32>;
+    fn push(&self, queue: &mut Queue, task: &Member, allowed: &Cpumask) -> Option<u32>;
     fn floor(&self, queue: &mut Queue, waited: u64) -> u64;
 }
 
@@ -46,13 +66,13 @@ pub(crate) struct Wake {
 }
 
 #[derive(Clone, Default)]
-pub(crate) struct Entity {
+pub(crate) struct Member {
     key: u64,
     weight: u64,
     numbers: [u64; 6],
 }
 
-impl Entity {
+impl Member {
     pub(crate) fn key(&self) -> u64 {
         self.key
     }
@@ -61,6 +81,16 @@ impl Entity {
     }
     pub(crate) fn weight(&self) -> u64 {
         self.weight
+    }
+    pub(crate) fn set_weight(&mut self, weight: u32) {
+        self.weight = weight.into();
+    }
+    pub(crate) fn has_joined(&self) -> bool {
+        true
+    }
+    /// There are none in the model.
+    pub(crate) fn is_group(&self) -> bool {
+        false
     }
     pub(crate) fn numbers(&self) -> &[u64; 6] {
         &self.numbers
@@ -71,10 +101,36 @@ impl Entity {
 }
 
 #[derive(Clone, Default)]
+pub(crate) struct Level {
+    first_key: u64,
+    waiting: u32,
+    numbers: [u64; 2],
+}
+
+impl Level {
+    pub(crate) fn first_key(&self) -> Option<u64> {
+        (self.waiting != 0).then_some(self.first_key)
+    }
+    pub(crate) fn numbers(&self) -> &[u64; 2] {
+        &self.numbers
+    }
+    pub(crate) fn numbers_mut(&mut self) -> &mut [u64; 2] {
+        &mut self.numbers
+    }
+}
+
+pub(crate) struct Shared([Atomic<u64>; 8]);
+
+impl Shared {
+    pub(crate) fn numbers(&self) -> &[Atomic<u64>; 8] {
+        &self.0
+    }
+}
+
+#[derive(Clone, Default)]
 pub(crate) struct Queue {
     now: u64,
     cpu: u32,
-    first_key: u64,
     waiting: u32,
     queued: u32,
     online: u32,
@@ -85,11 +141,11 @@ impl Queue {
     pub(crate) fn now(&self) -> u64 {
         self.now
     }
+    pub(crate) fn clock(&self) -> u64 {
+        self.now
+    }
     pub(crate) fn cpu(&self) -> u32 {
         self.cpu
-    }
-    pub(crate) fn first_key(&self) -> Option<u64> {
-        (self.waiting != 0).then_some(self.first_key)
     }
     pub(crate) fn waiting(&self) -> u32 {
         self.waiting
@@ -110,11 +166,15 @@ impl Queue {
 
 #[derive(Clone, Copy)]
 pub(crate) struct Facts {
+    pub(crate) core: u32,
+    pub(crate) node: u32,
     pub(crate) queued: u32,
     pub(crate) online: u32,
     pub(crate) idle: bool,
-    pub(crate) throttled: bool,
-    pub(crate) load: u64,
+    pub(crate) core_idle: bool,
+    pub(crate) barred: bool,
+    pub(crate) nohz_full: bool,
+    pub(crate) numbers: [u64; 2],
 }
 
 thread_local! {
@@ -145,7 +205,7 @@ pub(crate) fn cpus_from(cpus: &Cpumask, start: u32) -> impl Iterator<Item = u32>
 
 #[derive(Default)]
 struct Task {
-    entity: Entity,
+    member: Member,
     ran: u64,
     /// Where it waits or runs.
     cpu: Option<usize>,
@@ -163,6 +223,7 @@ struct Task {
 #[derive(Default)]
 struct Cpu {
     queue: Queue,
+    level: Level,
     waiting: Vec<usize>,
     running: Option<usize>,
     throttled_until: u64,
@@ -180,7 +241,7 @@ impl Machine {
     pub(crate) fn new(cpus: usize, settings: Settings) -> Self {
         SETTINGS.set(settings);
         let mut machine = Self {
-            class: Offline::new(false, false),
+            class: Offline::new(false, false).unwrap(),
             tasks: Vec::new(),
             cpus: (0..cpus).map(|_| Cpu::default()).collect(),
             now: 1_234_567,
@@ -194,7 +255,7 @@ impl Machine {
 
     pub(crate) fn add(&mut self, cpu: usize, weight: u64) -> usize {
         let mut task = Task::default();
-        task.entity.weight = weight;
+        task.member.weight = weight;
         self.tasks.push(task);
         let task = self.tasks.len() - 1;
         self.join(cpu, task, Why::Switch);
@@ -217,16 +278,22 @@ impl Machine {
     fn look(&mut self, cpu: usize) {
         let first = self
             .first(cpu)
-            .map_or(0, |task| self.tasks[task].entity.key);
-        let Cpu { queue, waiting, .. } = &mut self.cpus[cpu];
+            .map_or(0, |task| self.tasks[task].member.key);
+        let Cpu {
+            queue,
+            level,
+            waiting,
+            ..
+        } = &mut self.cpus[cpu];
         queue.now = self.now;
-        queue.first_key = first;
         queue.waiting = waiting.len() as u32;
+        level.first_key = first;
+        level.waiting = queue.waiting;
     }
 
     fn first(&self, cpu: usize) -> Option<usize> {
         self.cpus[cpu].waiting.iter().copied().reduce(|a, b| {
-            let (x, y) = (self.tasks[a].entity.key, self.tasks[b].entity.key);
+            let (x, y) = (self.tasks[a].member.key, self.tasks[b].member.key);
             if (y.wrapping_sub(x) as i64) < 0 {
                 b
             } else {
@@ -238,8 +305,8 @@ impl Machine {
     fn join(&mut self, cpu: usize, task: usize, why: Why) {
         self.look(cpu);
         let state = &mut self.tasks[task];
-        self.class
-            .enqueue(&mut self.cpus[cpu].queue, &mut state.entity, why);
+        let Cpu { queue, level, .. } = &mut self.cpus[cpu];
+        self.class.enqueue(queue, level, &mut state.member, why);
         state.cpu = Some(cpu);
         state.last_cpu = cpu;
         if why != Why::Migrate {
@@ -258,8 +325,9 @@ impl Machine {
         self.cpus[cpu].queue.queued -= 1;
         self.look(cpu);
         self.tasks[task].cpu = None;
+        let Cpu { queue, level, .. } = &mut self.cpus[cpu];
         self.class
-            .dequeue(&mut self.cpus[cpu].queue, &mut self.tasks[task].entity, why);
+            .dequeue(queue, level, &mut self.tasks[task].member, why);
     }
 
     fn facts(&mut self, online: &dyn Fn(u32, u64) -> bool) {
@@ -269,12 +337,17 @@ impl Machine {
             .enumerate()
             .map(|(number, cpu)| {
                 let online = u32::from(online(number as u32, self.now));
+                let idle = online == 0 && cpu.queue.queued == 0;
                 Facts {
+                    core: number as u32,
+                    node: 0,
                     queued: cpu.queue.queued,
                     online,
-                    idle: online == 0 && cpu.queue.queued == 0,
-                    throttled: self.now < cpu.throttled_until,
-                    load: cpu.queue.numbers[0],
+                    idle,
+                    core_idle: idle,
+                    barred: self.now < cpu.throttled_until,
+                    nohz_full: false,
+                    numbers: [cpu.queue.numbers[0], cpu.queue.numbers[1]],
                 }
             })
             .collect();
@@ -284,9 +357,9 @@ impl Machine {
     fn charge(&mut self, cpu: usize, task: usize, ran: u64) {
         self.look(cpu);
         let state = &mut self.tasks[task];
-        let pause = self
-            .class
-            .charge(&mut self.cpus[cpu].queue, &mut state.entity, ran);
+        let Cpu { queue, level, .. } = &mut self.cpus[cpu];
+        self.class.charge(queue, level, &mut state.member, ran);
+        let pause = self.class.spend(queue, ran);
         if pause != 0 {
             self.cpus[cpu].throttled_until = self.now + pause;
         }
@@ -314,7 +387,7 @@ impl Machine {
                 };
                 let cpu = self
                     .class
-                    .select_cpu(&state.entity, state.last_cpu as u32, wake, &all);
+                    .select_cpu(&state.member, state.last_cpu as u32, wake, &all);
                 self.join(cpu as usize, task, Why::Sleep);
                 self.facts(online);
             }
@@ -377,9 +450,8 @@ impl Machine {
             self.look(cpu);
             if self.cpus[cpu].queue.waiting != 0 {
                 let state = &mut self.tasks[task];
-                resched = self
-                    .class
-                    .tick(&mut self.cpus[cpu].queue, &mut state.entity);
+                let Cpu { queue, level, .. } = &mut self.cpus[cpu];
+                resched = self.class.tick(queue, level, &mut state.member);
             }
         }
         for _ in 0..8 {
@@ -391,7 +463,7 @@ impl Machine {
             }
             let Some(to) = self
                 .class
-                .push(&mut self.cpus[cpu].queue, &state.entity, all)
+                .push(&mut self.cpus[cpu].queue, &state.member, all)
             else {
                 break;
             };
@@ -446,8 +518,8 @@ impl Machine {
             self.look(cpu);
             let state = &mut self.tasks[task];
             let waited = self.now - state.since;
-            self.class
-                .run(&mut self.cpus[cpu].queue, &mut state.entity, waited);
+            let Cpu { queue, level, .. } = &mut self.cpus[cpu];
+            self.class.run(queue, level, &mut state.member, waited);
         }
     }
 }
