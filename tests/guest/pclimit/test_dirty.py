@@ -136,12 +136,17 @@ def test_locked_memory_holds_nobody_up(pclimit, place, note):
     path = place / "locked"
     streams.dd_writes(place, 1)
     disks.run("fallocate", "-l", f"{size(15)}M", path)
+    # khugepaged unmaps what it makes huge, locked or not, and leaves it to the next fault to map it
+    # again: the kernel may reclaim it until then. So not of this process.
     locker = ("import ctypes, mmap, os, sys\n"
+              "PR_SET_THP_DISABLE = 41\n"
+              "libc = ctypes.CDLL(None)\n"
+              "assert libc.prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0\n"
               "file = os.open(sys.argv[1], os.O_RDWR)\n"
               "size = os.fstat(file).st_size\n"
               "memory = mmap.mmap(file, size)\n"
               "address = ctypes.addressof(ctypes.c_char.from_buffer(memory))\n"
-              "assert ctypes.CDLL(None).mlock(ctypes.c_void_p(address), ctypes.c_size_t(size)) == 0\n"
+              "assert libc.mlock(ctypes.c_void_p(address), ctypes.c_size_t(size)) == 0\n"
               "print('locked', flush=True)\n"
               "sys.stdin.read()\n")
     with subprocess.Popen(["python3", "-c", locker, path], stdin=subprocess.PIPE,
