@@ -100,6 +100,10 @@ else
 	storm=(--icount wait --cpus 4)
 	[[ $flavour != debug ]] || storm+=(--append "kmemleak=off slab_debug=-")
 	guest bt_storm "${storm[@]}" -- -m storm bt_sched
+	# Frequencies, of CPUs whose family has no driver of its own.
+	guest bt_cpufreq "${several[@]}" \
+		--qemu-args="-cpu max,-erms,-fsrm,-fsrs,-fzrm,-la57,family=6 -acpitable file=$(tests/vm/pstates.sh 4)" -- \
+		bt_sched/test_cpufreq.py
 	# Hyperthreads.
 	guest bt_smt "${several[@]}" --qemu-args="-smp 4,cores=2,threads=2" -- \
 		bt_sched/test_selftests.py bt_sched/test_balance.py bt_sched/test_smt.py

@@ -40,6 +40,7 @@ pub(crate) struct Settings {
     granularity_ns: Atomic<i32>,
     smt_guard: Atomic<i32>,
     psi: Atomic<i32>,
+    cpufreq: Atomic<i32>,
     generation: Atomic<u64>,
     leave_needs_cap: bool,
     also_ext_number: bool,
@@ -55,6 +56,7 @@ impl Settings {
             granularity_ns: Atomic::new(GRANULARITY_NS),
             smt_guard: Atomic::new(0),
             psi: Atomic::new(1),
+            cpufreq: Atomic::new(1),
             generation: Atomic::new(1),
             leave_needs_cap,
             also_ext_number,
@@ -69,6 +71,7 @@ impl Settings {
             also_ext_number: self.also_ext_number,
             guard: self.smt_guard.load(Relaxed) != 0,
             hide: self.psi.load(Relaxed) == 0,
+            freq: self.cpufreq.load(Relaxed) != 0,
         }
         .set();
     }
@@ -195,6 +198,16 @@ impl Sysctls for Offline {
             |offline| offline.settings().psi.load(Relaxed),
             |offline, value| {
                 offline.settings().psi.store(value, Relaxed);
+                offline.settings().apply();
+                Ok(())
+            },
+        ),
+        File::int(
+            c"sched_bt_cpufreq",
+            0..=1,
+            |offline| offline.settings().cpufreq.load(Relaxed),
+            |offline, value| {
+                offline.settings().cpufreq.store(value, Relaxed);
                 offline.settings().apply();
                 Ok(())
             },

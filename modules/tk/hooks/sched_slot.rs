@@ -401,6 +401,8 @@ impl Options {
             leave_cap: self.leave_needs_cap,
             also_ext: self.also_ext_number,
             guard: self.guard,
+    /// schedutil sets a CPU's frequency by what the class uses of it, too.
+    pub(crate) freq: bool,
             hide: self.hide,
         };
         // SAFETY: The options are read before the function returns.
@@ -412,6 +414,7 @@ impl Options {
 pub(crate) fn stat(cpu: CpuId) -> bindings::sched_bt_stat {
     // SAFETY: A `CpuId` is a possible CPU.
     unsafe { bindings::sched_bt_stat(cpu.as_u32() as c_int) }
+            freq: self.freq,
 }
 
 /// How many tasks of the class wait on all CPUs.

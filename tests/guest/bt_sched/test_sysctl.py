@@ -12,7 +12,7 @@ import bt
 import linux
 import pytest
 from boxes import assert_container_cant_write
-from bt import EINVAL, FLOOR, GRANULARITY, GUARD, LIFT, PERIOD, PSI, RUNTIME, Batch
+from bt import CPUFREQ, EINVAL, FLOOR, GRANULARITY, GUARD, LIFT, PERIOD, PSI, RUNTIME, Batch
 from target import SCALE
 
 INT_MAX = (1 << 31) - 1
@@ -42,7 +42,8 @@ def test_files_go_with_the_module(sched):
     # A period is taken as a huge one if it is negative, as in TencentOS.
     (PERIOD, -1, 0), (LIFT, 0, 0), (LIFT, 1000000, 0), (LIFT, 1000001, EINVAL), (LIFT, -1, EINVAL),
     (GRANULARITY, 100000, 0), (GRANULARITY, 99999, EINVAL), (GRANULARITY, (1 << 31) - 1, 0),
-    (GUARD, 1, 0), (GUARD, 2, EINVAL), (GUARD, -1, EINVAL), (PSI, 0, 0), (PSI, 2, EINVAL)])
+    (GUARD, 1, 0), (GUARD, 2, EINVAL), (GUARD, -1, EINVAL), (PSI, 0, 0), (PSI, 2, EINVAL),
+    (CPUFREQ, 0, 0), (CPUFREQ, 2, EINVAL)])
 def test_what_is_taken_and_refused(sched, name, value, error):
     """Refused is refused whole: each is as before."""
     for other, good in ((PERIOD, 700000), (RUNTIME, 300000), (FLOOR, 1000)):

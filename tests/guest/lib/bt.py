@@ -23,8 +23,9 @@ RESET_ON_FORK = 0x40000000
 SYSCTLS = pathlib.Path("/proc/sys/kernel")
 PERIOD, RUNTIME, FLOOR = "sched_bt_period_us", "sched_bt_runtime_us", "sched_bt_floor_us"
 LIFT, GRANULARITY, GUARD = "sched_bt_lift_us", "sched_bt_granularity_ns", "sched_bt_smt_guard"
-PSI = "sched_bt_psi"
-DEFAULTS = {PERIOD: 1000000, RUNTIME: -1, FLOOR: 0, LIFT: 4000, GRANULARITY: 4000000, GUARD: 0, PSI: 1}
+PSI, CPUFREQ = "sched_bt_psi", "sched_bt_cpufreq"
+DEFAULTS = {PERIOD: 1000000, RUNTIME: -1, FLOOR: 0, LIFT: 4000, GRANULARITY: 4000000, GUARD: 0, PSI: 1,
+            CPUFREQ: 1}
 STAT = pathlib.Path("/proc/bt_stat")
 STARVATION = pathlib.Path("/proc/bt_starvation")
 PERCENT = pathlib.Path("/proc/offline")
