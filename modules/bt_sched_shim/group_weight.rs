@@ -67,3 +67,10 @@ pub(crate) fn weigh(above: &mut Level, group: &mut Member, own: &Level, shared: 
     }
     true
 }
+
+/// What a part of the weights in a group is of those that the group competes with, on this CPU.
+pub(crate) fn share(group: &Member, own: &Level, load: u64) -> u64 {
+    let all = own.numbers()[level::WEIGHT].max(1);
+    // Weights and shares have 18 bits each, and there are fewer than 2^22 tasks.
+    load.saturating_mul(group.weight()) / all
+}

@@ -34,7 +34,7 @@ pub(crate) struct Offline {
 
 /// What the numbers of a run queue are. Others see the first two.
 pub(crate) mod queue {
-    /// The sum of the weights of its tasks.
+    /// The sum of the weights in its own level: of groups there by what they have on this CPU.
     pub(crate) const LOAD: usize = 0;
     /// When one of its tasks last ran, or the first of them came, by the clock that all share.
     pub(crate) const RAN_AT: usize = 1;
@@ -114,26 +114,25 @@ impl Offline {
     }
 }
 
+/// The weights in a level may be others: tells those who look for the CPU with the least to do.
+fn tell_load(queue: &mut Queue, level: &Level) {
+    if level.is_top() {
+        queue.numbers_mut()[queue::LOAD] = level.numbers()[level::WEIGHT];
+    }
+}
+
 impl Class for Offline {
     fn enqueue(&self, queue: &mut Queue, level: &mut Level, member: &mut Member, why: Why) {
         fairness::join(queue, level, member, why);
-        if !member.is_group() {
-            let clock = queue.clock();
-            let is_first = queue.queued() == 0;
-            let numbers = queue.numbers_mut();
-            numbers[queue::LOAD] = numbers[queue::LOAD].saturating_add(member.weight());
-            if is_first {
-                numbers[queue::RAN_AT] = clock;
-            }
+        tell_load(queue, level);
+        if !member.is_group() && queue.queued() == 0 {
+            queue.numbers_mut()[queue::RAN_AT] = queue.clock();
         }
     }
 
     fn dequeue(&self, queue: &mut Queue, level: &mut Level, member: &mut Member, _why: Why) {
         fairness::leave(queue, level, member);
-        if !member.is_group() {
-            let load = &mut queue.numbers_mut()[queue::LOAD];
-            *load = load.saturating_sub(member.weight());
-        }
+        tell_load(queue, level);
     }
 
     fn run(&self, queue: &mut Queue, level: &mut Level, member: &mut Member, waited: u64) {
@@ -169,13 +168,19 @@ impl Class for Offline {
 
     fn weigh(
         &self,
-        _queue: &mut Queue,
+        queue: &mut Queue,
         above: &mut Level,
         group: &mut Member,
         own: &Level,
         shared: &Shared,
     ) -> bool {
-        group_weight::weigh(above, group, own, shared)
+        let changed = group_weight::weigh(above, group, own, shared);
+        tell_load(queue, above);
+        changed
+    }
+
+    fn share(&self, group: &Member, own: &Level, load: u64) -> u64 {
+        group_weight::share(group, own, load)
     }
 
     fn spend(&self, queue: &mut Queue, ran: u64) -> u64 {
@@ -199,8 +204,8 @@ impl Class for Offline {
         Placement(&self.settings).fetch_from(queue, waiting)
     }
 
-    fn push(&self, queue: &mut Queue, task: &Member, allowed: &Cpumask) -> Option<u32> {
-        Placement(&self.settings).move_to(queue, task, allowed)
+    fn push(&self, queue: &mut Queue, load: u64, allowed: &Cpumask) -> Option<u32> {
+        Placement(&self.settings).move_to(queue, load, allowed)
     }
 
     fn floor(&self, queue: &mut Queue, _waited: u64) -> u64 {

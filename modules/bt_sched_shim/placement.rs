@@ -6,8 +6,9 @@
 //! comes one that runs offline work only, the less the better. On one that has online work a task
 //! waits for nobody knows how long.
 //!
-//! What a CPU has to do is the sum of the weights of its tasks. One that gets nothing done counts for
-//! the more the longer that lasts, so that its tasks are taken to others first.
+//! What a CPU has to do is the sum of the weights of those that compete on it: a group counts for what
+//! it has of its shares there, and each task in it for a part of that. One that gets nothing done counts
+//! for the more the longer that lasts, so that its tasks are taken to others first.
 
 use super::{
     offline::queue,
@@ -16,7 +17,6 @@ use super::{
         cpus_from,
         share_cache,
         Facts,
-        Member,
         Queue,
         Wake, //
     },
@@ -180,8 +180,8 @@ impl Placement<'_> {
         best.map(|(_, cpu)| cpu)
     }
 
-    /// Where a task that waits on the queue should go, if anywhere.
-    pub(crate) fn move_to(&self, queue: &Queue, task: &Member, allowed: &Cpumask) -> Option<u32> {
+    /// Where a task that waits on the queue should go, if anywhere. `task` is its part of the load.
+    pub(crate) fn move_to(&self, queue: &Queue, task: u64, allowed: &Cpumask) -> Option<u32> {
         let cpu = queue.cpu();
         let here = Facts::of(cpu);
         let found = Found::look(allowed, cpu, here.as_ref());
@@ -197,7 +197,7 @@ impl Placement<'_> {
         let is_stuck = queue.online() == 0 && here.is_some_and(|facts| facts.barred);
         found
             .busy
-            .filter(|(other, _)| is_stuck || other.saturating_add(task.weight()) < load)
+            .filter(|(other, _)| is_stuck || other.saturating_add(task) < load)
             .map(|(_, cpu)| cpu)
     }
 }

@@ -79,6 +79,9 @@ pub(crate) trait Class: Send + Sync {
         shared: &Shared,
     ) -> bool;
 
+    /// What `load`, a part of the weights in a group's own level, is of those in the level above.
+    fn share(&self, group: &Member, own: &Level, load: u64) -> u64;
+
     /// The class ran for so many nanoseconds. Returns for how many it may not run on this CPU, or 0.
     fn spend(&self, queue: &mut Queue, ran: u64) -> u64;
 
@@ -95,8 +98,9 @@ pub(crate) trait Class: Send + Sync {
     /// be fetched.
     fn newidle(&self, queue: &mut Queue, waiting: &Cpumask) -> Option<u32>;
 
-    /// A tick found a task that waits on `queue` and may run on `allowed`: where it is to go.
-    fn push(&self, queue: &mut Queue, task: &Member, allowed: &Cpumask) -> Option<u32>;
+    /// A tick found a task that waits on `queue` and may run on `allowed`: where it is to go. Its
+    /// weight is `load` of those in the queue's own level.
+    fn push(&self, queue: &mut Queue, load: u64, allowed: &Cpumask) -> Option<u32>;
 
     /// A tick found that the class waits behind others, its first for so many nanoseconds. Returns
     /// for how many nanoseconds that one is to run as a normal task, or 0.
@@ -200,6 +204,12 @@ impl Level {
     #[inline(always)]
     pub(crate) fn first_key(&self) -> Option<u64> {
         (self.0.waiting != 0).then_some(self.0.first_key)
+    }
+
+    /// It is the run queue's own, not that of a group.
+    #[inline(always)]
+    pub(crate) fn is_top(&self) -> bool {
+        self.0.top
     }
 
     /// The class's own numbers, 0 when it is registered.
@@ -391,6 +401,8 @@ pub(crate) struct Options {
     pub(crate) guard: bool,
     /// To pressure stall information a task of the class that waits for a CPU doesn't.
     pub(crate) hide: bool,
+    /// schedutil sets a CPU's frequency by what the class uses of it, too.
+    pub(crate) freq: bool,
 }
 
 impl Options {
@@ -401,9 +413,8 @@ impl Options {
             leave_cap: self.leave_needs_cap,
             also_ext: self.also_ext_number,
             guard: self.guard,
-    /// schedutil sets a CPU's frequency by what the class uses of it, too.
-    pub(crate) freq: bool,
             hide: self.hide,
+            freq: self.freq,
         };
         // SAFETY: The options are read before the function returns.
         unsafe { bindings::sched_bt_set_options(&options) };
@@ -414,7 +425,6 @@ impl Options {
 pub(crate) fn stat(cpu: CpuId) -> bindings::sched_bt_stat {
     // SAFETY: A `CpuId` is a possible CPU.
     unsafe { bindings::sched_bt_stat(cpu.as_u32() as c_int) }
-            freq: self.freq,
 }
 
 /// How many tasks of the class wait on all CPUs.
@@ -465,6 +475,7 @@ unsafe impl<T: Class> RawHook<T> for Hook {
             preempt: Some(preempt::<T>),
             yield_: Some(give_way::<T>),
             weigh: Some(weigh::<T>),
+            share: Some(share::<T>),
             spend: Some(spend::<T>),
             idle: Some(idle::<T>),
             select_cpu: Some(select_cpu::<T>),
@@ -652,6 +663,20 @@ unsafe extern "C" fn weigh<T: Class>(
 
 /// # Safety
 ///
+/// As for [`enqueue`].
+unsafe extern "C" fn share<T: Class>(
+    group: *const bindings::sched_bt_member,
+    own: *const bindings::sched_bt_level,
+    load: u64,
+    data: *mut c_void,
+) -> u64 {
+    // SAFETY: The caller's promise, for the time of this call.
+    let (this, group, own) = unsafe { (&*data.cast::<T>(), &*group.cast(), &*own.cast()) };
+    this.share(group, own, load)
+}
+
+/// # Safety
+///
 /// As for [`enqueue`]; `member` is null, or a group's, and then `shared` what is shared of it.
 unsafe extern "C" fn spend<T: Class>(
     queue: *mut bindings::sched_bt_queue,
@@ -744,20 +769,19 @@ unsafe extern "C" fn newidle<T: Class>(
 /// As for [`enqueue`]; `allowed` doesn't change under the run queue's lock.
 unsafe extern "C" fn push<T: Class>(
     queue: *mut bindings::sched_bt_queue,
-    task: *mut bindings::sched_bt_member,
+    load: u64,
     allowed: *const bindings::cpumask,
     data: *mut c_void,
 ) -> c_int {
     // SAFETY: The caller's promise, for the time of this call, under the run queue's lock.
-    let (this, queue, task, allowed) = unsafe {
+    let (this, queue, allowed) = unsafe {
         (
             &*data.cast::<T>(),
             &mut *queue.cast(),
-            &*task.cast(),
             Cpumask::from_raw(allowed),
         )
     };
-    to_cpu(this.push(queue, task, allowed))
+    to_cpu(this.push(queue, load, allowed))
 }
 
 /// # Safety

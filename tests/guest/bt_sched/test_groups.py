@@ -252,6 +252,22 @@ def test_shares_on_many_cpus(group, four_cpus, note):
     assert sum(measured.shares[:4]) == pytest.approx(0.5, rel=EXACT)
 
 
+@pytest.mark.limit(120)
+def test_shares_wherever_they_are(group, four_cpus, note):
+    """A task counts for what its group has: with one CPU to begin with, few that count for much find CPUs
+    of their own, as they would by no weight of tasks."""
+    with groups("few", "many", parent=group) as (few, many), \
+            hogs(*[few] * 2, *[many] * 8, cpu=LAST) as processes:
+        for process in processes:
+            os.sched_setaffinity(process.pid, bt.CPUS[:4])
+        time.sleep(0.5)
+        with Measured(*processes) as measured:
+            time.sleep(2)
+    note("few", measured.shares[:2])
+    assert sum(measured.cpus) > 0.97 * 4
+    assert sum(measured.shares[:2]) == pytest.approx(0.5, rel=0.05)
+
+
 @pytest.mark.limit(60)
 def test_shares_change_at_once(group):
     """Of groups that run."""

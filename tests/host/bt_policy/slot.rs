@@ -42,12 +42,13 @@ pub(crate) trait Class {
         own: &Level,
         shared: &Shared,
     ) -> bool;
+    fn share(&self, group: &Member, own: &Level, load: u64) -> u64;
     fn spend(&self, queue: &mut Queue, ran: u64) -> u64;
     fn spend_of(&self, queue: &mut Queue, group: &mut Member, shared: &Shared, ran: u64) -> u64;
     fn idle(&self, queue: &mut Queue, group: &mut Member, shared: &Shared);
     fn select_cpu(&self, task: &Member, previous: u32, wake: Wake, allowed: &Cpumask) -> u32;
     fn newidle(&self, queue: &mut Queue, waiting: &Cpumask) -> Option<u32>;
-    fn push(&self, queue: &mut Queue, task: &Member, allowed: &Cpumask) -> Option<u32>;
+    fn push(&self, queue: &mut Queue, load: u64, allowed: &Cpumask) -> Option<u32>;
     fn floor(&self, queue: &mut Queue, waited: u64) -> u64;
 }
 
@@ -110,6 +111,10 @@ pub(crate) struct Level {
 impl Level {
     pub(crate) fn first_key(&self) -> Option<u64> {
         (self.waiting != 0).then_some(self.first_key)
+    }
+    /// There are no others in the model.
+    pub(crate) fn is_top(&self) -> bool {
+        true
     }
     pub(crate) fn numbers(&self) -> &[u64; 2] {
         &self.numbers
@@ -463,7 +468,7 @@ impl Machine {
             }
             let Some(to) = self
                 .class
-                .push(&mut self.cpus[cpu].queue, &state.member, all)
+                .push(&mut self.cpus[cpu].queue, state.member.weight, all)
             else {
                 break;
             };
