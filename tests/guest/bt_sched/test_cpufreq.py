@@ -91,6 +91,8 @@ def test_it_does_not_count_if_it_is_not_to(sched, frequency):
     """The CPU runs it as slowly as it can, whatever ran before."""
     bt.write(bt.CPUFREQ, 0)
     with hog():
+        # What it did before it was put into the class counts.
+        frequency.becomes(SLOW)
         frequency.stays(SLOW)
         with hog(bt.NORMAL):
             frequency.becomes(FAST)
