@@ -507,15 +507,16 @@ def test_percent_files(sched):
 @pytest.mark.limit(60)
 @pytest.mark.parametrize("value", [10, 60])
 def test_percent_of_a_cpu(sched, note, value):
-    """Within 1 % of it; other CPUs keep theirs."""
+    """Within 1 % of it, as in test_limit; other CPUs keep theirs."""
     bt.write(bt.PERIOD, 100000)
     percent(LAST).write_text(str(value))
     with Batch("burn", policy=POLICY, cpu=LAST) as hog, Batch("burn", policy=POLICY, cpu=bt.CPUS[0]) as other:
         time.sleep(0.4)
         with Measured(hog, other) as measured:
-            time.sleep(3)
+            time.sleep(4)
     note("cpus", measured.cpus)
-    assert measured.cpus[0] == pytest.approx(value / 100, rel=0.01 if is_deterministic() else 0.05)
+    slack = 4e6 / measured.elapsed
+    assert measured.cpus[0] == pytest.approx(value / 100, rel=0.01 if is_deterministic() else 0.05, abs=slack)
     assert measured.cpus[1] > 0.97
 
 
