@@ -174,7 +174,7 @@ def test_who_inserts_looks_at_no_more_than_it_pays_for(pclimit, place, note):
               "sys.stdin.read()\n")
     data = streams.holes(place, size(25))
     mapped = size(7)
-    # Page by page: one look takes in no more than 64 folios, of whatever size.
+    # Page by page: one look takes in as many as 64 folios, of whatever size.
     with disks.null_disk(mapped) as device, \
             pagecache.setting(f"/sys/block/{device.name}/queue/read_ahead_kb", 4), \
             open(device, "rb"), \
@@ -187,12 +187,12 @@ def test_who_inserts_looks_at_no_more_than_it_pays_for(pclimit, place, note):
             disks.run("dd", f"if={data}", "of=/dev/null", "bs=128k")
         process.communicate()
     note("calls", len(calls))
-    # One of a large folio is one look at all of it.
+    # 160 are asked for. The last look may be at 64 more, and some of those are large: of programs.
     vain = [call["scanned"] for call in calls if not call["reclaimed"]]
     note("vain", len(vain))
     note("most", max(vain, default=0))
     note("stall_max_ms", limit.stats()["stall_max_ns"] / 1e6)
-    assert max(vain, default=0) <= 256
+    assert max(vain, default=0) <= 160 + 64 + 8 * 32
     assert limit.usage() <= percent(RATIO + 1)
 
 
