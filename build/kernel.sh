@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # kernel.sh FLAVOUR: builds that kernel unless the cache has it, and prints its
-# directory. vm, vanilla and debug are small ones for the virtual machine;
+# directory. vm, vanilla, debug and ext are small ones for the virtual machine;
 # cloud-amd64 and amd64 are for real ones, with Debian's own configuration.
 #   tree/     source and build, a KDIR for Rust modules
 #   bzImage   mods/lib/modules/   config
@@ -36,6 +36,10 @@ debug)
 	# Kconfig allows KASAN and Rust together only with one compiler for both.
 	make_args=(LLVM=-19)
 	;;
+ext)
+	tag=-tkext about="20 minutes"
+	fragments+=("$here/hooks.config" "$here/ext.config")
+	;;
 vanilla)
 	tag=-vanilla about="10 minutes"
 	patch=/dev/null
@@ -45,7 +49,7 @@ cloud-amd64 | amd64)
 	debian=yes
 	fragments=("$here/hooks.config" "$here/debian.config")
 	;;
-*) die "usage: kernel.sh vm|vanilla|debug|cloud-amd64|amd64" ;;
+*) die "usage: kernel.sh vm|vanilla|debug|ext|cloud-amd64|amd64" ;;
 esac
 
 # Fixed names and times, or no two builds would be alike.

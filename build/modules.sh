@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# modules.sh vm|debug [MAKE ARGUMENTS…]: builds the modules and the tests' own
+# modules.sh vm|debug|ext [MAKE ARGUMENTS…]: builds the modules and the tests' own
 # for that kernel, and prints the directory that they are in.
 
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 flavour=${1:-}
-shift || die "usage: modules.sh vm|debug [MAKE ARGUMENTS…]"
+shift || die "usage: modules.sh vm|debug|ext [MAKE ARGUMENTS…]"
 
 # Kbuild writes some files even where nothing is to be done: two runs in one
 # directory break each other.

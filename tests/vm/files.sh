@@ -29,7 +29,7 @@ if [[ $(cat "$out/key" 2>/dev/null) == "$key" ]]; then
 fi
 rm -f "$out/key"
 "$here/in-root" rsync -a --delete --exclude __pycache__ --exclude /bin --exclude /bin32 \
-	--exclude /kselftest --exclude /readme --exclude /demo --exclude /bench \
+	--exclude /kselftest --exclude /scx --exclude /readme --exclude /demo --exclude /bench \
 	tests/guest/ "$files/"
 install -D -t "$files/include" include/uapi/ttools.h
 install -D -t "$files/demo" demo/demo.sh
@@ -64,6 +64,18 @@ selftests() {
 	echo "$kernel $targets" >"$files/kselftest/of"
 }
 
+# A scheduler of the kernel's own for sched_ext.
+scheduler() {
+	grep -q '^CONFIG_SCHED_CLASS_EXT=y' "$kernel/config" || return 0
+	[[ $(cat "$files/scx/of" 2>/dev/null) != "$kernel" ]] || return 0
+	rm -rf "$files/scx" "$out/scx"
+	mkdir -p "$out/scx"
+	in_root make -C "$kernel/tree/tools/sched_ext" O="$out/scx" CLANG=clang-19 LLVM_STRIP=llvm-strip-19 \
+		VMLINUX_BTF="$kernel/tree/vmlinux" scx_simple
+	install -D -t "$files/scx" "$out/scx/build/bin/scx_simple"
+	echo "$kernel" >"$files/scx/of"
+}
+
 programs() {
 	in_root make -C tests/guest/src OUT="$files"
 	in_root gcc "${cflags[@]}" -g -o "$files/demo/vault" demo/vault.c
@@ -72,6 +84,7 @@ programs() {
 	done
 	readme
 	selftests
+	scheduler
 }
 
 in_root() { "$here/in-root" "$@"; }
