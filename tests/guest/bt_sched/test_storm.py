@@ -123,6 +123,6 @@ def test_settings_change_all_the_time(sched):
             with contextlib.suppress(OSError):
                 bt.enter(process.pid)
         time.sleep(20)
-        # For the end, which nobody of the class may come to otherwise.
+        # For the end, which nobody of the class may come to otherwise, nor who goes back to it while
+        # those that haven't ended yet have all CPUs.
         sched.unload()
-        sched.load()
