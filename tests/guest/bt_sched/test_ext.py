@@ -29,7 +29,11 @@ class Simple:
     def __enter__(self):
         # pylint: disable=consider-using-with
         self._process = subprocess.Popen([SIMPLE], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        wait_until(lambda: STATE.read_text() == "enabled\n", "the scheduler")
+        try:
+            wait_until(lambda: STATE.read_text() == "enabled\n", "the scheduler")
+        except AssertionError:
+            self._process.kill()
+            raise
         return self
 
     def __exit__(self, *_):
@@ -49,13 +53,6 @@ def simple():
     """The scheduler."""
     with Simple() as scheduler:
         yield scheduler
-
-
-@contextlib.contextmanager
-def sleepers():
-    """Online work that wakes up all the time, on half of the CPUs at most."""
-    with batches(len(bt.CPUS) // 2, "sleep", 500) as found:
-        yield found
 
 
 def test_number(bt_module):
@@ -82,7 +79,9 @@ def test_cpus_that_bt_has_are_idle_to_the_scheduler(sched, note):
     """It places online work there, as where nobody runs, instead of having it wait."""
     shares = []
     for hogs in (0, len(bt.CPUS)):
-        with Simple() as scheduler, batches(hogs, "burn", policy=POLICY), sleepers():
+        # Online work that wakes up all the time, on half of the CPUs at most.
+        with Simple() as scheduler, batches(hogs, "burn", policy=POLICY), \
+                batches(len(bt.CPUS) // 2, "sleep", 500):
             time.sleep(4)
         local, everywhere = scheduler.placed()
         note(f"placed_{hogs}", (local, everywhere))
