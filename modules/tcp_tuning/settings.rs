@@ -100,6 +100,12 @@ impl Settings {
         let [.., orphans] = self.numbers.of(net);
         orphans
     }
+
+    fn are_too_many(&self, net: &Net, orphans: u64) -> bool {
+        // Never below zero; were it, no connection should be reset for that.
+        let orphans = u64::try_from(orphans as i64).unwrap_or(0);
+        u64::try_from(self.get(net, &MAX_ORPHANS)).is_ok_and(|limit| orphans > limit)
+    }
 }
 
 /// As many segments as a setting says; all are positive.
@@ -120,21 +126,27 @@ impl TcpHook for Settings {
         self.get(net, &ACKS_AT_ONCE) != 0
     }
 
-    fn orphan(&self, _context: &AtomicContext, net: &Net, is_more: bool) {
+    // One too many isn't counted for a moment, in which another of them, whose timer ends, would go
+    // for it.
+    fn orphan(&self, _context: &AtomicContext, net: &Net, known: bool) -> bool {
         let orphans = self.orphans(net);
-        if is_more {
-            orphans.fetch_add(1, Relaxed);
-        } else {
-            orphans.fetch_sub(1, Relaxed);
+        let mut before = orphans.load(Relaxed);
+        while known || !self.are_too_many(net, before.wrapping_add(1)) {
+            match orphans.cmpxchg(before, before.wrapping_add(1), Relaxed) {
+                Ok(_) => return true,
+                Err(now) => before = now,
+            }
         }
+        false
+    }
+
+    fn orphan_gone(&self, _context: &AtomicContext, net: &Net) {
+        self.orphans(net).fetch_sub(1, Relaxed);
     }
 
     fn too_many_orphans(&self, _context: &AtomicContext, net: &Net, shift: u32) -> bool {
-        // Never below zero; were it, no connection should be reset for that.
-        let orphans = u64::try_from(self.orphans(net).load(Relaxed) as i64).unwrap_or(0);
         // There are never so many that the shift, which is small, cuts something off.
-        let orphans = orphans.wrapping_shl(shift);
-        u64::try_from(self.get(net, &MAX_ORPHANS)).is_ok_and(|limit| orphans > limit)
+        self.are_too_many(net, self.orphans(net).load(Relaxed).wrapping_shl(shift))
     }
 }
 

@@ -37,8 +37,12 @@ pub(crate) trait TcpHook: Send + Sync {
     /// Whether what was received is acknowledged without delay.
     fn acks_at_once(&self, context: &AtomicContext, net: &Net) -> bool;
 
-    /// The namespace has one orphan more, or one less.
-    fn orphan(&self, context: &AtomicContext, net: &Net, is_more: bool);
+    /// The namespace has one orphan more, unless that is one too many: `false`, and it is reset, and
+    /// wasn't told of. Those that are `known` were there before the hook was held, and stay.
+    fn orphan(&self, context: &AtomicContext, net: &Net, known: bool) -> bool;
+
+    /// One that was told of is gone.
+    fn orphan_gone(&self, context: &AtomicContext, net: &Net);
 
     /// Whether an orphan has to go because there are too many, were there `1 << shift` times as many
     /// as there are.
@@ -63,6 +67,7 @@ unsafe impl<T: TcpHook> RawHook<T> for Hook {
             loss_cwnd: Some(loss_cwnd::<T>),
             acks_at_once: Some(acks_at_once::<T>),
             orphan: Some(orphan::<T>),
+            orphan_gone: Some(orphan_gone::<T>),
             too_many_orphans: Some(too_many_orphans::<T>),
         }
     }
@@ -146,11 +151,27 @@ unsafe extern "C" fn acks_at_once<T: TcpHook>(net: *mut bindings::net, data: *mu
 /// # Safety
 ///
 /// As [`call`].
-unsafe extern "C" fn orphan<T: TcpHook>(net: *mut bindings::net, is_more: bool, data: *mut c_void) {
+unsafe extern "C" fn orphan<T: TcpHook>(
+    net: *mut bindings::net,
+    known: bool,
+    data: *mut c_void,
+) -> bool {
     // SAFETY: The caller's promise.
     unsafe {
         call(net, data, |this: &T, context, net| {
-            this.orphan(context, net, is_more)
+            this.orphan(context, net, known)
+        })
+    }
+}
+
+/// # Safety
+///
+/// As [`call`].
+unsafe extern "C" fn orphan_gone<T: TcpHook>(net: *mut bindings::net, data: *mut c_void) {
+    // SAFETY: The caller's promise.
+    unsafe {
+        call(net, data, |this: &T, context, net| {
+            this.orphan_gone(context, net)
         })
     }
 }
