@@ -3,6 +3,7 @@
 """bt-sched.py FILE: prints what bt-sched.sh measured, and fails if a target was missed."""
 
 import pathlib
+import statistics
 import sys
 
 ROWS = {
@@ -100,7 +101,7 @@ def table(rows):
             beside = row[test, "beside"]
             left = min(one.left for one in beside) if name != "none" else 0
             shares.append(f"{left:.3f} {min(one.busy for one in beside):.3f}")
-        hackbench = max(one.mean for one in row["hackbench", "hackbench"]) / 1e9
+        hackbench = mean(row, ("hackbench", "hackbench")) / 1e9
         print(f"{label:36}{three(row, ('pipe', 'pipe')):>24}"
               f"{microseconds(row['perf', 'perf'], 'mean'):>8}"
               f"{three(row, ('wake', 'wakeup')):>24}{three(row, ('wake', 'request')):>24}"
@@ -113,8 +114,13 @@ def worst(row, key, name):
     return max(getattr(one, name) for one in row[key])
 
 
+def mean(row, key):
+    """Of all repetitions."""
+    return statistics.mean(one.mean for one in row[key])
+
+
 def check(cpus, rows, missed):
-    """The targets of BT, worst repetition against worst repetition."""
+    """The targets of BT, worst repetition against worst repetition; hackbench by its mean."""
     for name in "bt", "bt-group":
         if name in rows:
             here = []
@@ -148,8 +154,7 @@ def check_row(cpus, rows, bt, missed):
                     worst(bt, key, name) / worst(ideal, key, name), target)
     if "none" in rows:
         key = "hackbench", "hackbench"
-        at_most("hackbench times none:", worst(bt, key, "mean") / worst(rows["none"], key, "mean"),
-                HACKBENCH)
+        at_most("hackbench times none:", mean(bt, key) / mean(rows["none"], key), HACKBENCH)
     for test in "pipe", "wake", "hackbench":
         beside = bt[test, "beside"]
         # Where online work has everything there is nothing to share.
@@ -169,9 +174,9 @@ def main():
         here = []
         check(cpus, rows, here)
         missed += [f"{cpus} CPUs, {preempt}: {line}" for line in here]
-    print("\nEach figure is that of the worst repetition. perf: perf bench sched pipe. apart: wake-ups of a "
-          "worker on CPU 1,\nwhere two hogs are, by CPU 0. The last columns: the hogs' share of what the "
-          "online work left, and of all cycles\nthose that were used.")
+    print("\nEach figure is that of the worst repetition, of hackbench the mean of all. perf: perf bench\n"
+          "sched pipe. apart: wake-ups of a worker on CPU 1, where two hogs are, by CPU 0. The last columns:\n"
+          "the hogs' share of what the online work left, and of all cycles those that were used.")
     for line in missed:
         print(f"missed: {line}")
     return 1 if missed else 0
