@@ -38,7 +38,7 @@ FLAVOURS ?= cloud-amd64
 deb:				## make the Debian packages of all this, in out/deb
 	@build/deb.sh $(FLAVOURS)
 
-## In the virtual machine. KERNEL_FLAVOUR: vm (patched), debug (with checkers), ext (with sched_ext), vanilla (not patched)
+## In the virtual machine. KERNEL_FLAVOUR: vm (patched), debug (with checkers), ext (with sched_ext), vanilla (not patched), stock (Debian's own)
 .PHONY: kernel
 kernel:				## build the kernel with hooks.patch, print where it is
 	@build/kernel.sh $(KERNEL_FLAVOUR)

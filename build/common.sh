@@ -31,6 +31,14 @@ module_names() {
 	sed '/^ifdef/,/^endif/d' "$here/../Kbuild" | sed -n 's/^obj-m += \(.*\)\.o$/\1/p'
 }
 
+# kernel_of FLAVOUR: the directory of a kernel, ours or Debian's own.
+kernel_of() {
+	case $1 in
+	stock*) "$here/stock.sh" "$1" ;;
+	*) "$here/kernel.sh" "$1" ;;
+	esac
+}
+
 # Waits until no other run makes the same kind of entry; lasts until we exit.
 lock() {
 	exec {lock_fd}>"$cache/locks/$1"

@@ -15,7 +15,7 @@ shift || die "usage: modules.sh vm|debug|ext [MAKE ARGUMENTS…]"
 lock modules
 
 checkout=$(dirname "$here")
-kernel=$("$here/kernel.sh" "$flavour")
+kernel=$(kernel_of "$flavour")
 # Apart from what `make` builds for the machine's own kernel, and beside the
 # sources, so that messages name paths that an editor finds.
 out=$checkout/out/$flavour

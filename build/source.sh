@@ -11,6 +11,7 @@
 
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
+. "$here/archive.sh"
 
 series=${1:-7.3}
 pinned=${TKERNEL_SOURCE_VERSION:-}
@@ -18,34 +19,6 @@ pinned=${TKERNEL_SOURCE_VERSION:-}
 cached() {
 	find "$cache" -maxdepth 1 -name "source-${pinned:-$series.*}" | sort -V | tail -n 1
 }
-
-set_up_apt() {
-	mkdir -p "$work"/{state,archives/partial,deb}
-	save_apt_settings
-	: >"$work/status"
-	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
-		"$(debian_mirror) $suite-backports main" >"$work/sources.list"
-	cat "$cache/apt.conf" - >"$work/apt.conf" <<-END
-		Dir::State "$work/state";
-		Dir::State::status "$work/status";
-		Dir::Cache "$work";
-		Dir::Etc::SourceList "$work/sources.list";
-		Dir::Etc::SourceParts "/dev/null";
-		Dir::Etc::Preferences "/dev/null";
-		Dir::Etc::PreferencesParts "/dev/null";
-		APT::Sandbox::User "";
-		APT::Update::Error-Mode "any";
-	END
-	export APT_CONFIG=$work/apt.conf
-}
-
-# download PACKAGES…: unpacks them into $work/usr/src.
-download() (
-	cd "$work/deb" && apt-get download "$@" || return
-	for deb in *.deb; do
-		dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$work" ./usr/src || return
-	done
-)
 
 newest() {
 	local package version dir
@@ -57,12 +30,12 @@ newest() {
 	package=$(apt-cache pkgnames linux-source-7. | { grep -xE 'linux-source-7\.[0-9]+' || true; } |
 		sort -V | tail -n 1)
 	[[ $package ]] || die "the archive has no linux-source-7.x"
-	version=$(apt-cache show --no-all-versions "$package" | sed -n 's/^Version: //p')
+	version=$(version_of "$package")
 	dir=$cache/source-$version
 	[[ -d $dir ]] || dir=$cache/newest-$(echo "$package $version" | content_key)
 	if [[ ! -d $dir ]]; then
 		say "downloading Debian's $package $version (160 MB)"
-		with_log "$cache/logs/source.log" download "$package=$version"
+		with_log "$cache/logs/source.log" download usr/src "$package=$version"
 		mv "$work/usr/src" "$dir"
 		prune newest 1
 	fi
@@ -86,7 +59,7 @@ if [[ ! $dir ]]; then
 	set_up_apt
 	say "downloading Debian's linux-source-$series${pinned:+ $pinned} (160 MB)"
 	with_log "$cache/logs/source.log" apt-get update
-	with_log "$cache/logs/source.log" download "linux-source-$series${pinned:+=$pinned}" \
+	with_log "$cache/logs/source.log" download usr/src "linux-source-$series${pinned:+=$pinned}" \
 		"linux-config-$series${pinned:+=$pinned}"
 	mv "$work/usr/src/linux-config-$series" "$work/usr/src/config"
 	dir=$cache/source-$(dpkg-deb -f "$work"/deb/linux-source-*.deb Version)

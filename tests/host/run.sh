@@ -60,6 +60,13 @@ says_what_script_is_missing() {
 	grep -q 'no file /no/such/file' "$work/err"
 }
 
+# TK_LONG=1: it is downloaded, and its source prepared for 4 minutes.
+boots_debians_kernel() {
+	echo 'uname -r' >"$work/script"
+	as_a_user_does vm SCRIPT="$work/script" KERNEL_FLAVOUR=stock >"$work/out" &&
+		grep -x '[0-9.]*+deb[0-9]*-cloud-amd64' "$work/out"
+}
+
 refuses_kernels_without_hooks() {
 	mkdir -p "$work/kdir/include/config"
 	echo CONFIG_RUST=y >"$work/kdir/include/config/auto.conf"
@@ -129,6 +136,11 @@ result "make vm keeps binary output" keeps_binary_output
 result "make vm reports a guest that panics" reports_a_panic
 result "make vm ends a guest that hangs" ends_a_hang
 result "make vm says that there is no such script" says_what_script_is_missing
+if [[ ${TK_LONG:-} ]]; then
+	result "make vm boots Debian's own kernel" boots_debians_kernel
+else
+	skip "make vm boots Debian's own kernel" "TK_LONG=1"
+fi
 result "make refuses a kernel without the hooks" refuses_kernels_without_hooks
 result "make install installs modules and header, make clean cleans" installs
 result "tkctl's unit tests" tkctl_unit_tests

@@ -10,7 +10,7 @@ set -euo pipefail
 . "$(dirname "$0")/../../build/common.sh"
 
 checkout=$(dirname "$here")
-kernel=$("$here/kernel.sh" "$1")
+kernel=$(kernel_of "$1")
 # A place for each flavour: their guests may run side by side.
 out=$checkout/out/guest/$1
 files=$out/files

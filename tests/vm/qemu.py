@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 
 import disk
+import initrd
 from guest import CONSOLE, ERR, OUT, Guest, GuestError
 
 KVM = ["-accel", "kvm", "-cpu", "host"]
@@ -34,7 +35,8 @@ KERNEL_ARGUMENTS = ("console=ttyS0 loglevel=6 printk.time=1 panic=-1 root=/dev/v
                     'init=/bin/sh -- -c "mount -t devtmpfs dev /dev; mount /dev/vdb /tk; exec /tk/init"')
 
 
-def command(accelerator, kernel, disks, cpus, mem, scratch=None, append="", extra=()):
+# pylint: disable=too-many-arguments
+def command(accelerator, kernel, ramdisk, disks, cpus, mem, scratch=None, append="", extra=()):
     """`disks` are (path, keep): what the guest writes to a disk is lost unless `keep`.
 
     `scratch` is the path of an empty disk, which the guest knows by its serial number.
@@ -43,6 +45,8 @@ def command(accelerator, kernel, disks, cpus, mem, scratch=None, append="", extr
              "-no-reboot", "-machine", "pc", *accelerator, "-smp", str(cpus), "-m", str(mem),
              "-kernel", str(kernel / "bzImage"), "-append", KERNEL_ARGUMENTS.format(append),
              "-device", "virtio-rng-pci"]
+    if ramdisk:
+        words += ["-initrd", str(ramdisk)]
     # As devices of their own, or the scratch disk would be the first.
     for number, (path, keep) in enumerate(disks):
         words += ["-drive", f"file={path},format=raw,if=none,id=disk{number},"
@@ -58,8 +62,9 @@ def command(accelerator, kernel, disks, cpus, mem, scratch=None, append="", extr
 def _kvm_boots(kernel, image):
     """Boots a guest whose script is `true`: a /dev/kvm alone promises nothing."""
     end = "end of the probe"
-    with disk.make(kernel, [], None, pathlib.Path("/bin/true"), [], end, "") as job:
-        words = command(KVM, kernel, [(image, False), (disk.path_of(job), False)], 1, 512)
+    with (disk.make(kernel, [], None, pathlib.Path("/bin/true"), [], end, "") as job,
+          initrd.of(kernel, image) as ramdisk):
+        words = command(KVM, kernel, ramdisk, [(image, False), (disk.path_of(job), False)], 1, 512)
         with Guest(words, [job]) as guest:
             try:
                 sinks = dict.fromkeys((CONSOLE, OUT, ERR), lambda data: None)

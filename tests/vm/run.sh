@@ -16,13 +16,13 @@ shift 2 || die "usage: run.sh FLAVOUR SCRIPT [OPTIONS OF vm.py…]"
 [[ -f $script && -r $script ]] || die "there is no file $script"
 
 vm=$(cd "$(dirname "$0")" && pwd)
-kernel=$("$here/kernel.sh" "$flavour")
+kernel=$(kernel_of "$flavour")
 image=$("$vm/image.sh")
 files=$("$vm/files.sh" "$flavour")
 
 options=(--kernel "$kernel" --image "$image" --files "$files")
 # Without hooks.patch there is nothing that the modules could be loaded into.
-if [[ $flavour != vanilla ]]; then
+if [[ $flavour != vanilla && $flavour != stock* ]]; then
 	modules=$("$here/modules.sh" "$flavour")
 	options+=(--modules "$modules")
 fi

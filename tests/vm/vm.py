@@ -18,6 +18,7 @@ import sys
 import tarfile
 
 import disk
+import initrd
 import qemu
 from guest import CONSOLE, ERR, OUT, Guest, GuestError
 
@@ -46,7 +47,7 @@ def file(text):
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kernel", type=directory, required=True, help="what kernel.sh printed")
+    parser.add_argument("--kernel", type=directory, required=True, help="what kernel.sh or stock.sh printed")
     parser.add_argument("--image", type=file, required=True, help="what image.sh printed")
     parser.add_argument("--modules", type=directory, action="append", default=[], metavar="DIR",
                         help="install the .ko files found below DIR; may be repeated")
@@ -91,6 +92,7 @@ def run(args, console):
     sinks = {CONSOLE: see_console, OUT: writer(sys.stdout.buffer), ERR: writer(sys.stderr.buffer)}
     with (disk.make(args.kernel, args.modules, args.files, args.script, args.arguments, end,
                     "/dev/vdc" if args.results else "") as job,
+          initrd.of(args.kernel, args.image) as ramdisk,
           disk.nameless_file() as results, disk.nameless_file() as scratch):
         disks = [(args.image, False), (disk.path_of(job), False)]
         if args.results:
@@ -102,7 +104,7 @@ def run(args, console):
         # Sparse: it takes the room that the guest writes to.
         scratch.truncate(SCRATCH_SIZE)
         words = qemu.command(qemu.accelerator(args.kernel, args.image, args.icount, args.one_thread),
-                             args.kernel, disks, cpus, args.mem,
+                             args.kernel, ramdisk, disks, cpus, args.mem,
                              disk.path_of(scratch), append, args.qemu_args)
         with Guest(words, [job, results, scratch]) as guest:
             status = guest.run(end.encode(), sinks, boot_timeout, args.timeout)
