@@ -28,7 +28,7 @@ packages() { sed 's/#.*//' "$1" | xargs -n1; }
 
 # The names of the modules that are for users, one a line, in Kbuild's order.
 module_names() {
-	sed '/^ifdef/,/^endif/d' "$here/../Kbuild" | sed -n 's/^obj-m += \(.*\)\.o$/\1/p'
+	sed '/^ifdef/,/^endif/d' "$here/../Kbuild" | sed -n 's/^obj-[^ ]* += \(.*\)\.o$/\1/p'
 }
 
 # kernel_of FLAVOUR: the directory of a kernel, ours or Debian's own.

@@ -42,6 +42,7 @@ pub(crate) mod ratelimit;
 pub(crate) mod rcu;
 pub(crate) mod rcu_table;
 pub(crate) mod reclaim;
+#[cfg(CONFIG_TKERNEL_SCHED_SLOT)]
 pub(crate) mod sched_group;
 pub(crate) mod stack;
 pub(crate) mod sysctl;

@@ -141,6 +141,8 @@ impl Walk {
     }
 
     /// Gives up the place, and with it the reference to the cgroup there.
+    // Else it would be in every module, and each would need the kernel's function.
+    #[inline]
     pub(crate) fn rest(&mut self) {
         // SAFETY: By the type's invariant it is this walk's root.
         unsafe { bindings::tkernel_reclaim_end(self.root_ptr(), self.place.get()) };
@@ -154,6 +156,8 @@ impl Walk {
 }
 
 impl Drop for Walk {
+    // As rest().
+    #[inline]
     fn drop(&mut self) {
         self.rest();
     }

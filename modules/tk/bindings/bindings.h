@@ -21,7 +21,9 @@
 #include <linux/tkernel/process.h>
 #include <linux/tkernel/procview.h>
 #include <linux/tkernel/ptrace.h>
+#ifdef CONFIG_TKERNEL_SCHED_SLOT
 #include <linux/tkernel/sched_slot.h>
+#endif
 #include <linux/tkernel/signal.h>
 #include <linux/tkernel/tcp.h>
 #include <linux/tkernel/uname.h>

@@ -19,6 +19,7 @@ pub(crate) mod pidfile;
 pub(crate) mod process;
 pub(crate) mod procview;
 pub(crate) mod ptrace;
+#[cfg(CONFIG_TKERNEL_SCHED_SLOT)]
 pub(crate) mod sched_slot;
 pub(crate) mod signal;
 pub(crate) mod tcp;
