@@ -6,6 +6,7 @@
 #                        with the patch applied as a commit
 #   patch.sh export DIR  writes hooks.patch from the last commit of DIR
 #   patch.sh count       says how much the patch changes
+#   patch.sh files DIR   writes the files that the patch adds to DIR
 #   patch.sh check DIR   says which hooks apply to the kernel source in DIR, and
 #                        where those that don't have to be looked at; fails if
 #                        one doesn't
@@ -34,6 +35,15 @@ export_patch() {
 	git -C "$1" format-patch --stdout --no-signature --zero-commit \
 		-O"$here/hooks.order" -1 >"$patch.new"
 	mv "$patch.new" "$patch"
+}
+
+# Written only if they aren't the same, or all that is made of them would be made anew.
+files() {
+	local new
+	new=$(mktemp -d)
+	(cd "$new" && git apply --include='include/linux/tkernel/*' --include='kernel/tkernel/*' "$patch")
+	"$here/in-root" rsync -rc --delete "$new/" "$1/"
+	rm -rf "$new"
 }
 
 # Lines in new files, and added to and removed from the kernel's own.
@@ -137,7 +147,8 @@ case ${1:-} in
 open) open_tree "$(realpath -m "$2")" ;;
 export) export_patch "$(realpath "$2")" ;;
 count) count ;;
+files) files "$(realpath -m "$2")" ;;
 check) check "$(realpath "$2")" ;;
 newest) newest ;;
-*) die "usage: patch.sh open DIR | export DIR | count | check DIR | newest" ;;
+*) die "usage: patch.sh open DIR | export DIR | count | files DIR | check DIR | newest" ;;
 esac

@@ -52,20 +52,31 @@ guest() {
 		--results "$results/$name" --console "$results/$name/console" "$@"
 }
 
+export VM_TIMEOUT=${VM_TIMEOUT:-3000} VM_MEM=${VM_MEM:-2048}
+
+# TK_LONG=1: those as well that take long and seldom find what the rest doesn't.
+long="not long"
+[[ -z ${TK_LONG:-} ]] || long="long or not long"
+
+# Debian's own kernel has what tkhooks has the hooks for.
+if [[ $flavour == stock* ]]; then
+	here_too=(tkhooks epoll_min_wait fatal_signals nonpriv_netbind)
+	guest main -- -m "($long) and not storm" "${here_too[@]}"
+	guest storm --one-thread -- -m "($long) and storm" "${here_too[@]}"
+	wait
+	build/in-root python3 tests/summary.py "${results_of[@]}"
+	exit
+fi
+
 host host tests/host/run.sh
 # With a kernel that was built with clang DKMS asks for it by that name, which the
 # build root doesn't have.
 [[ $flavour == debug ]] || host packages tests/host/packages.sh
 
-export VM_TIMEOUT=${VM_TIMEOUT:-3000} VM_MEM=${VM_MEM:-2048}
 # In time that this machine's load doesn't change, on one of its CPUs; a kernel with
 # checkers takes too much of that.
 deterministic=(--icount wait --cpus 2)
 [[ $flavour != debug ]] || deterministic=()
-
-# TK_LONG=1: those as well that take long and seldom find what the rest doesn't.
-long="not long"
-[[ -z ${TK_LONG:-} ]] || long="long or not long"
 
 # Those that take longest come first.
 others=(--ignore=pclimit --ignore=containers --ignore=bt_sched)

@@ -22,7 +22,7 @@ files=$("$vm/files.sh" "$flavour")
 
 options=(--kernel "$kernel" --image "$image" --files "$files")
 # Without hooks.patch there is nothing that the modules could be loaded into.
-if [[ $flavour != vanilla && $flavour != stock* ]]; then
+if [[ $flavour != vanilla ]]; then
 	modules=$("$here/modules.sh" "$flavour")
 	options+=(--modules "$modules")
 fi
