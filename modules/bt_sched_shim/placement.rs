@@ -39,11 +39,11 @@ enum Fit {
     Far,
     /// On the same node.
     Near,
-    /// The same, and its core is idle.
-    NearCore,
     /// It shares the cache.
     Cache,
-    /// The same, and its core is idle.
+    /// On the same node, and its core is idle: half of a core costs more than a cold cache.
+    NearCore,
+    /// It shares the cache, and its core is idle.
     CacheCore,
 }
 
