@@ -8,8 +8,6 @@
 
 #include <linux/ftrace.h>
 
-struct tkernel_hook;
-
 /**
  * struct tkhooks_site - where a hook is called from
  * @function: the kernel's function, by name
@@ -28,19 +26,7 @@ struct tkhooks_site {
 	bool found;
 };
 
-/**
- * struct tkhooks_hook - a hook and its sites
- * @hook: what features register with
- * @sites: all of them have to be there; the last has no function
- */
-struct tkhooks_hook {
-	struct tkernel_hook *hook;
-	struct tkhooks_site *sites;
-};
-
-/* The last has no hook. */
-extern const struct tkhooks_hook tkhooks_hooks[];
-
+/* Of each hook: all have to be there; the last has no function. */
 extern struct tkhooks_site tkhooks_epoll_sites[];
 extern struct tkhooks_site tkhooks_netbind_sites[];
 extern struct tkhooks_site tkhooks_signal_sites[];

@@ -16,7 +16,11 @@
 
 #include "attach.h"
 
-const struct tkhooks_hook tkhooks_hooks[] = {
+/* What features register with, and its sites. */
+static const struct tkhooks_hook {
+	struct tkernel_hook *hook;
+	struct tkhooks_site *sites;
+} tkhooks_hooks[] = {
 	{ &tkernel_epoll_hook, tkhooks_epoll_sites },
 	{ &tkernel_netbind_hook, tkhooks_netbind_sites },
 	{ &tkernel_signal_hook, tkhooks_signal_sites },

@@ -43,7 +43,7 @@ shift 2
 rounds=2000
 requests=2000
 # What a run of hackbench takes differs by 12 % with how often its 80 tasks happen to
-# switch (on 4 CPUs, without hogs, from 7,500 to 15,900 times), so the mean counts.
+# switch (by hand: on 4 CPUs, without hogs, from 7,500 to 15,900 times), so the mean counts.
 hackbenches=4
 
 die() {

@@ -113,7 +113,7 @@ def test_cant_be_switched_off():
         assert hooked() == set(FUNCTIONS["nonpriv_netbind"])
 
 
-def test_kprobe_and_fprobe_beside_it():
+def test_kprobes_beside_it():
     """Others on the same function go on, whoever came first."""
     events = TRACING / "dynamic_events"
 
