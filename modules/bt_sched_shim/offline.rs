@@ -50,6 +50,8 @@ pub(crate) mod queue {
     pub(crate) const FLOOR_HAD: usize = 6;
     /// What of that was granted and hasn't been charged yet.
     pub(crate) const FLOOR_GRANTED: usize = 7;
+    /// Since when its task shares a core, as far as it matters: see [`super::Placement::spread`].
+    pub(crate) const SHARED_SINCE: usize = 8;
 }
 
 /// What the numbers of a level are.
@@ -206,6 +208,10 @@ impl Class for Offline {
 
     fn push(&self, queue: &mut Queue, load: u64, allowed: &Cpumask) -> Option<u32> {
         Placement(&self.settings).move_to(queue, load, allowed)
+    }
+
+    fn spread(&self, queue: &mut Queue, shared: bool, allowed: &Cpumask) -> Option<u32> {
+        Placement(&self.settings).spread(queue, shared, allowed)
     }
 
     fn floor(&self, queue: &mut Queue, _waited: u64) -> u64 {

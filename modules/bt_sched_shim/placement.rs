@@ -29,6 +29,13 @@ const LOOK: usize = 64;
 /// How much one that gets nothing done may count for: so many times as much, as a power of two.
 const MOST_SHIFT: u64 = 12;
 
+/// For how long a task shares its core before it is worth to take it to another one, in nanoseconds: what
+/// runs for a moment on the other thread doesn't count.
+const SHARED_FOR: u64 = 8_000_000;
+
+/// After how many times as long one for which there was no other core is asked about again.
+const ASK_AGAIN: u64 = 8;
+
 /// The rules, as they are set.
 pub(crate) struct Placement<'a>(pub(crate) &'a Settings);
 
@@ -41,7 +48,10 @@ enum Fit {
     Near,
     /// It shares the cache.
     Cache,
-    /// On the same node, and its core is idle: half of a core costs more than a cold cache.
+    /// On another node, and its core is idle: half of a core costs more than memory that is far, and
+    /// than a cold cache.
+    FarCore,
+    /// On the same node, and its core is idle.
     NearCore,
     /// It shares the cache, and its core is idle.
     CacheCore,
@@ -49,20 +59,14 @@ enum Fit {
 
 impl Fit {
     fn of(cpu: u32, facts: &Facts, last: u32, last_facts: Option<&Facts>) -> Self {
-        if share_cache(last, cpu) {
-            if facts.core_idle {
-                Self::CacheCore
-            } else {
-                Self::Cache
-            }
-        } else if last_facts.is_some_and(|last| last.node == facts.node) {
-            if facts.core_idle {
-                Self::NearCore
-            } else {
-                Self::Near
-            }
-        } else {
-            Self::Far
+        let near = || last_facts.is_some_and(|last| last.node == facts.node);
+        match (facts.core_idle, share_cache(last, cpu)) {
+            (true, true) => Self::CacheCore,
+            (true, false) if near() => Self::NearCore,
+            (true, false) => Self::FarCore,
+            (false, true) => Self::Cache,
+            (false, false) if near() => Self::Near,
+            (false, false) => Self::Far,
         }
     }
 }
@@ -199,5 +203,27 @@ impl Placement<'_> {
             .busy
             .filter(|(other, _)| is_stuck || other.saturating_add(task) < load)
             .map(|(_, cpu)| cpu)
+    }
+    /// Where a task that runs should go on, if it shares its core and another one is idle.
+    pub(crate) fn spread(&self, queue: &mut Queue, shared: bool, allowed: &Cpumask) -> Option<u32> {
+        let (cpu, now) = (queue.cpu(), queue.clock());
+        let since = &mut queue.numbers_mut()[queue::SHARED_SINCE];
+        if !shared {
+            *since = 0;
+            return None;
+        }
+        if *since == 0 {
+            *since = now;
+        }
+        if now.saturating_sub(*since) < SHARED_FOR {
+            return None;
+        }
+        let found = Found::look(allowed, cpu, Facts::of(cpu).as_ref());
+        let core = found.idle.filter(|(fit, _)| *fit >= Fit::FarCore);
+        *since = match core {
+            Some(_) => 0,
+            None => now.saturating_add(SHARED_FOR * (ASK_AGAIN - 1)),
+        };
+        core.map(|(_, cpu)| cpu)
     }
 }

@@ -102,6 +102,11 @@ pub(crate) trait Class: Send + Sync {
     /// weight is `load` of those in the queue's own level.
     fn push(&self, queue: &mut Queue, load: u64, allowed: &Cpumask) -> Option<u32>;
 
+    /// A tick found a task of the class running for which no other waits, on a machine whose cores
+    /// have several threads; `shared` if something runs on another one of this core. Returns the idle
+    /// CPU of `allowed` that the task is to go on running on.
+    fn spread(&self, queue: &mut Queue, shared: bool, allowed: &Cpumask) -> Option<u32>;
+
     /// A tick found that the class waits behind others, its first for so many nanoseconds. Returns
     /// for how many nanoseconds that one is to run as a normal task, or 0.
     fn floor(&self, queue: &mut Queue, waited: u64) -> u64;
@@ -481,6 +486,7 @@ unsafe impl<T: Class> RawHook<T> for Hook {
             select_cpu: Some(select_cpu::<T>),
             newidle: Some(newidle::<T>),
             push: Some(push::<T>),
+            spread: Some(spread::<T>),
             floor: Some(floor::<T>),
         }
     }
@@ -782,6 +788,26 @@ unsafe extern "C" fn push<T: Class>(
         )
     };
     to_cpu(this.push(queue, load, allowed))
+}
+
+/// # Safety
+///
+/// As for [`push`].
+unsafe extern "C" fn spread<T: Class>(
+    queue: *mut bindings::sched_bt_queue,
+    shared: bool,
+    allowed: *const bindings::cpumask,
+    data: *mut c_void,
+) -> c_int {
+    // SAFETY: The caller's promise, for the time of this call, under the run queue's lock.
+    let (this, queue, allowed) = unsafe {
+        (
+            &*data.cast::<T>(),
+            &mut *queue.cast(),
+            Cpumask::from_raw(allowed),
+        )
+    };
+    to_cpu(this.spread(queue, shared, allowed))
 }
 
 /// # Safety

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Threads of one core: what runs on one slows down the other."""
 
+import os
 import pathlib
 import signal
 import time
@@ -9,7 +10,7 @@ import bt
 import pytest
 from bt import POLICY, Batch, Measured, batches, busy_cpus
 from target import wait_until
-from topology import siblings
+from topology import cores, siblings
 
 @pytest.fixture
 def core():
@@ -124,3 +125,70 @@ def test_switching_it_while_all_run(sched, turns, core):
             with Measured(hog) as measured:
                 time.sleep(0.1)
             assert measured.cpus[0] > 0.9
+
+
+# --- A core for each, as long as there are enough ---------------------------------------------------
+
+@pytest.fixture
+def two_cores(core):
+    """Another one than that is there."""
+    if len(cores(bt.CPUS)) < 2:
+        pytest.skip("this machine has one core")
+    return core
+
+
+@pytest.mark.limit(60)
+def test_one_of_two_leaves_the_core(sched, turns, two_cores):
+    """They run all the time, so nobody finds them waiting. One stays: it has the core for itself then."""
+    with Batch("burn", policy=POLICY, cpu=two_cores[0]) as one, Batch("burn", policy=POLICY, cpu=two_cores[1]) as two:
+        for _ in range(5):
+            time.sleep(0.1)
+            assert {one.cpu(), two.cpu()} == set(two_cores)
+            before = bt.starvation()["pushes"]
+            for process in (one, two):
+                os.sched_setaffinity(process.pid, bt.CPUS)
+            wait_until(lambda: len(cores(bt.spread([one, two]))) == 2, "a core each", timeout=0.1)
+            time.sleep(0.2)
+            assert len(cores(bt.spread([one, two]))) == 2
+            assert bt.starvation()["pushes"] - before == 1
+            os.sched_setaffinity(one.pid, two_cores[:1])
+            os.sched_setaffinity(two.pid, two_cores[1:])
+
+
+@pytest.mark.limit(60)
+def test_it_leaves_online_work_alone(sched, turns, two_cores):
+    """Which has all of the core then, without the guard."""
+    with Batch("burn", policy=POLICY, cpu=two_cores[1]) as hog, busy_cpus(two_cores[:1]):
+        time.sleep(0.1)
+        os.sched_setaffinity(hog.pid, bt.CPUS)
+        wait_until(lambda: hog.cpu() not in two_cores, "its going", timeout=0.1)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.limit(60)
+def test_one_that_may_not_go_stays(sched, turns, two_cores, threads):
+    """On its thread, or its core; and it isn't stopped for nothing."""
+    with busy_cpus(two_cores[:1]), Batch("burn", policy=POLICY, cpu=two_cores[1]) as hog:
+        os.sched_setaffinity(hog.pid, two_cores[-threads:])
+        before = bt.starvation()["pushes"]
+        with Measured(hog) as measured:
+            time.sleep(0.3)
+        assert measured.cpus[0] > 0.9
+        assert hog.cpu() == two_cores[1]
+        assert bt.starvation()["pushes"] == before
+
+
+@pytest.mark.limit(60)
+def test_a_moment_of_another_one_moves_nobody(sched, turns, two_cores):
+    """One tick that finds the core shared is no reason to lose a cache. Nor does this test run where it does."""
+    os.sched_setaffinity(0, two_cores[:1])
+    try:
+        with Batch("sleep", 20000, cpu=two_cores[0]) as online, Batch("burn", policy=POLICY, cpu=two_cores[1]) as hog:
+            os.sched_setaffinity(hog.pid, bt.CPUS)
+            before, slept = bt.starvation()["pushes"], sleeps(online)
+            time.sleep(1)
+            assert hog.cpu() == two_cores[1]
+            assert bt.starvation()["pushes"] == before
+            assert sleeps(online) - slept > 20
+    finally:
+        os.sched_setaffinity(0, bt.CPUS)
