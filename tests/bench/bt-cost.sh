@@ -11,7 +11,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 out=$here/../../out/bench
-export VM_ICOUNT=1 VM_MEM=1024 VM_TIMEOUT=1800
+export VM_ICOUNT=1 VM_MEM=1024 VM_TIMEOUT=5400
 
 mkdir -p "$out"
 for cpus in ${BT_CPUS:-1 2}; do
