@@ -8,7 +8,7 @@ use comfy_table::{presets, ContentArrangement, Table};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{self, Write},
     path::Path,
@@ -162,6 +162,19 @@ impl State {
     }
 }
 
+/// Who has a hook.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug)]
+#[serde(rename_all = "lowercase")]
+enum Provider {
+    /// hooks.patch: it is compiled into the kernel.
+    Patch,
+    /// tkhooks, which modprobe loads when it is needed.
+    Ftrace,
+}
+
+/// The hooks that can be registered with, by name.
+type Hooks = BTreeMap<String, Provider>;
+
 #[derive(Serialize)]
 struct Module {
     name: &'static str,
@@ -177,7 +190,9 @@ struct Module {
 struct Status {
     kernel: String,
     /// None if it can't be told.
-    hooks: Option<BTreeSet<String>>,
+    hooks: Option<Hooks>,
+    /// Those that modules want and nobody has, and why that is so.
+    unavailable: BTreeMap<&'static str, &'static str>,
     modules: Vec<Module>,
 }
 
@@ -197,36 +212,73 @@ fn collect(machine: &Machine) -> Result<Status> {
     let kernel = machine
         .line("/proc/sys/kernel/osrelease")
         .context("/proc isn't mounted")?;
-    let hooks = hooks(machine);
+    let hooks = hooks(machine, &kernel);
     let installed = installed(machine, &kernel);
-    let modules = FEATURES
+    let modules: Vec<Module> = FEATURES
         .iter()
         .map(|feature| module(machine, feature, hooks.as_ref(), &installed))
         .collect();
+    let why = why_unavailable(hooks.as_ref(), &installed);
+    let missing = modules.iter().flat_map(|module| &module.missing_hooks);
+    let unavailable = missing.map(|hook| (*hook, why)).collect();
     Ok(Status {
         kernel,
         hooks,
+        unavailable,
         modules,
     })
 }
 
-/// The hooks that this kernel has, whoever provides them: those that can be registered with.
-fn hooks(machine: &Machine) -> Option<BTreeSet<String>> {
+/// The hook that a symbol registers with, if it is such a symbol.
+fn hook_of(symbol: &str) -> Option<&str> {
+    if symbol == "sched_bt_register" {
+        return Some("sched");
+    }
+    let hook = symbol.strip_prefix("tkernel_")?.strip_suffix("_register")?;
+    // What registers any of them isn't a hook itself.
+    (hook != "hook").then_some(hook)
+}
+
+fn hooks(machine: &Machine, kernel: &str) -> Option<Hooks> {
     let symbols = machine.read("/proc/kallsyms").ok()?;
-    let mut found = BTreeSet::new();
+    let mut found = Hooks::new();
     for line in symbols.lines() {
         // ADDRESS TYPE NAME [MODULE]
-        let name = line.split_ascii_whitespace().nth(2).unwrap_or_default();
-        let hook = name
-            .strip_prefix("tkernel_")
-            .and_then(|name| name.strip_suffix("_register"));
-        // What registers any of them isn't a hook itself.
-        found.extend(hook.filter(|hook| *hook != "hook").map(str::to_owned));
-        if name == "sched_bt_register" {
-            found.insert("sched".to_owned());
+        let mut words = line.split_ascii_whitespace().skip(2);
+        let Some(hook) = words.next().and_then(hook_of) else {
+            continue;
+        };
+        let provider = match words.next() {
+            None => Provider::Patch,
+            Some(_) => Provider::Ftrace,
+        };
+        found.insert(hook.to_owned(), provider);
+    }
+    // What modules that aren't loaded yet would offer: alias symbol:NAME MODULE
+    let offered = machine
+        .read(format!("/lib/modules/{kernel}/modules.symbols"))
+        .unwrap_or_default();
+    for line in offered.lines() {
+        let symbol = line
+            .strip_prefix("alias symbol:")
+            .and_then(|rest| rest.split_ascii_whitespace().next());
+        if let Some(hook) = symbol.and_then(hook_of) {
+            found.entry(hook.to_owned()).or_insert(Provider::Ftrace);
         }
     }
     Some(found)
+}
+
+/// Why a hook that isn't among these isn't there.
+fn why_unavailable(hooks: Option<&Hooks>, installed: &BTreeSet<String>) -> &'static str {
+    let patched = hooks.is_some_and(|hooks| hooks.values().any(|has| *has == Provider::Patch));
+    if patched {
+        "this kernel was configured without it"
+    } else if installed.contains("tkhooks") {
+        "tkhooks can't offer it, only hooks.patch"
+    } else {
+        "this kernel has no hooks.patch, and tkhooks isn't installed"
+    }
 }
 
 /// The names of the modules that modprobe can load.
@@ -245,7 +297,7 @@ fn installed(machine: &Machine, kernel: &str) -> BTreeSet<String> {
 fn module(
     machine: &Machine,
     feature: &Feature,
-    hooks: Option<&BTreeSet<String>>,
+    hooks: Option<&Hooks>,
     installed: &BTreeSet<String>,
 ) -> Module {
     let directory = format!("/sys/module/{}", feature.module);
@@ -254,7 +306,7 @@ fn module(
         false if installed.contains(feature.module) => State::Installed,
         false => State::Absent,
     };
-    let lacks = |hook: &&str| hooks.is_some_and(|hooks| !hooks.contains(*hook));
+    let lacks = |hook: &&str| hooks.is_some_and(|hooks| !hooks.contains_key(*hook));
     let mut module = Module {
         name: feature.module,
         state,
@@ -317,12 +369,29 @@ fn counters(machine: &Machine, feature: &Feature) -> Map<String, Value> {
 }
 
 fn print(status: &Status, wrap: bool, out: &mut dyn Write) -> Result<()> {
-    let hooks = match &status.hooks {
-        None => "unknown: /proc/kallsyms can't be read".to_owned(),
-        Some(hooks) if hooks.is_empty() => "none: this kernel has no hooks.patch".to_owned(),
-        Some(hooks) => Vec::from_iter(hooks.iter().map(String::as_str)).join(", "),
-    };
-    writeln!(out, "kernel  {}\nhooks   {hooks}\n", status.kernel)?;
+    writeln!(out, "kernel  {}", status.kernel)?;
+    if let Some(hooks) = &status.hooks {
+        let of = |provider| {
+            let its = hooks.iter().filter(move |(_, has)| **has == provider);
+            its.map(|(hook, _)| hook.as_str()).collect::<Vec<_>>()
+        };
+        for (names, provider) in [
+            (of(Provider::Patch), "by hooks.patch"),
+            (of(Provider::Ftrace), "by tkhooks (ftrace)"),
+        ] {
+            if !names.is_empty() {
+                writeln!(out, "hooks   {provider}: {}", names.join(", "))?;
+            }
+        }
+        // One reason holds for all.
+        if let Some(why) = status.unavailable.values().next() {
+            let names: Vec<_> = status.unavailable.keys().copied().collect();
+            writeln!(out, "none    {}: {why}", names.join(", "))?;
+        }
+    } else {
+        writeln!(out, "hooks   unknown: /proc/kallsyms can't be read")?;
+    }
+    writeln!(out)?;
 
     let mut table = Table::new();
     table
@@ -410,8 +479,13 @@ mod tests {
         assert_eq!(status["kernel"], "7.3.4-tk");
         assert_eq!(
             status["hooks"],
-            serde_json::json!(["access", "process", "ptrace"])
+            serde_json::json!({"access": "patch", "process": "ftrace", "ptrace": "patch"})
         );
+        assert_eq!(
+            status["unavailable"]["sched"],
+            "this kernel was configured without it"
+        );
+        assert_eq!(status["unavailable"]["ptrace"], Value::Null);
         let ttools = &status["modules"][0];
         assert_eq!(ttools["state"], "loaded");
         assert_eq!(ttools["users"], 2);
@@ -431,7 +505,14 @@ mod tests {
     #[test]
     fn table_is_for_people() {
         let text = shown(&patched("table"), false);
-        assert!(text.contains("hooks   access, process, ptrace\n"), "{text}");
+        assert!(
+            text.contains("hooks   by hooks.patch: access, ptrace\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("hooks   by tkhooks (ftrace): process\n"),
+            "{text}"
+        );
         let row = |name: &str| {
             text.lines()
                 .find(|line| line.trim().starts_with(name))
@@ -453,12 +534,45 @@ mod tests {
                 ("proc/kallsyms", "0 T schedule\n"),
             ],
         );
-        assert!(shown(&tree, false).contains("none: this kernel has no hooks.patch"));
+        let text = shown(&tree, false);
+        assert!(
+            text.contains("this kernel has no hooks.patch, and tkhooks isn't installed\n"),
+            "{text}"
+        );
+        assert!(!text.contains("by "), "{text}");
         let unreadable = Tree::new("mute", &[("proc/sys/kernel/osrelease", "6.12\n")]);
         assert!(shown(&unreadable, false).contains("hooks   unknown"));
         let status: Value = serde_json::from_str(&shown(&unreadable, true)).unwrap();
         assert_eq!(status["hooks"], Value::Null);
         assert_eq!(status["modules"][0]["missing_hooks"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn what_tkhooks_would_offer() {
+        let tree = Tree::new(
+            "tkhooks",
+            &[
+                ("proc/sys/kernel/osrelease", "7.3.4\n"),
+                ("proc/kallsyms", "0 T schedule\n"),
+                ("lib/modules/7.3.4/modules.dep", "updates/tkhooks.ko:\n"),
+                (
+                    "lib/modules/7.3.4/modules.symbols",
+                    "# Aliases\nalias symbol:tkernel_epoll_register tkhooks\n\
+                     alias symbol:tkernel_hook_register tkhooks\n",
+                ),
+            ],
+        );
+        let status: Value = serde_json::from_str(&shown(&tree, true)).unwrap();
+        assert_eq!(status["hooks"], serde_json::json!({"epoll": "ftrace"}));
+        assert_eq!(
+            status["unavailable"]["sched"],
+            "tkhooks can't offer it, only hooks.patch"
+        );
+        let text = shown(&tree, false);
+        assert!(
+            text.contains("hooks   by tkhooks (ftrace): epoll\n"),
+            "{text}"
+        );
     }
 
     #[test]
