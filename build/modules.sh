@@ -23,12 +23,12 @@ out=$checkout/out/$flavour
 mkdir -p "$out"
 # The compiler has to be the kernel's.
 read -ra make_args <"$kernel/make-args" || true
+make_args+=(TK_SELFTEST=1)
 case $flavour in
 stock*)
 	"$here/patch.sh" files "$out/patch"
 	make_args+=(TKHOOKS=1)
 	;;
-*) make_args+=(TK_SELFTEST=1) ;;
 esac
 
 # Output only if something is wrong: `make vm` prints what the guest prints.

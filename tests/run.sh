@@ -60,7 +60,7 @@ long="not long"
 
 # Debian's own kernel has what tkhooks has the hooks for.
 if [[ $flavour == stock* ]]; then
-	here_too=(tkhooks epoll_min_wait fatal_signals nonpriv_netbind)
+	here_too=(tkhooks epoll_min_wait fatal_signals irq_force_manage nonpriv_netbind release_suffix ttools)
 	guest main -- -m "($long) and not storm" "${here_too[@]}"
 	guest storm --one-thread -- -m "($long) and storm" "${here_too[@]}"
 	wait

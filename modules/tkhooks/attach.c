@@ -1,23 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/btf.h>
 #include <linux/container_of.h>
 #include <linux/kprobes.h>
 #include <linux/printk.h>
+#include <linux/rcupdate.h>
 #include <linux/string.h>
 #include <linux/trace_recursion.h>
+#include <asm/text-patching.h>
 
 #include "attach.h"
+
+/* Who is around a function of the kernel, or in it and comes back there. */
+DEFINE_SRCU(tkhooks_inside);
+
+/* original.S */
+void tkhooks_return(void);
 
 static void notrace enter(unsigned long ip, unsigned long parent_ip,
 			  struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
 	struct tkhooks_site *site = container_of(ops, struct tkhooks_site, ops);
+	struct pt_regs *regs = ftrace_get_regs(fregs);
 	int bit = ftrace_test_recursion_trylock(ip, parent_ip);
 
 	if (bit < 0)
 		return;
-	site->enter(ftrace_get_regs(fregs));
+	if (site->enter)
+		site->enter(regs);
+	else if (site->answers(regs))
+		instruction_pointer_set(regs, (unsigned long)tkhooks_return);
 	ftrace_test_recursion_unlock(bit);
+}
+
+static void notrace divert(unsigned long ip, unsigned long parent_ip,
+			   struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	struct tkhooks_site *site = container_of(ops, struct tkhooks_site, ops);
+
+	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)site->around);
 }
 
 /* The character of a type in a signature; ? for a structure. */
@@ -86,34 +108,94 @@ static int address_of(const char *function, unsigned long *address)
 	return 0;
 }
 
-static int find(struct tkhooks_site *site)
+/*
+ * What follows the instruction that is ftrace's at the beginning of a function, or 0 if
+ * there is none. Only the target of a jump comes before that.
+ */
+static unsigned long behind_ftrace(unsigned long address)
+{
+	/* The latter is what the kernel has made of the former where nobody jumps to. */
+	static const u8 targets[][ENDBR_INSN_SIZE] = {
+		{ 0xf3, 0x0f, 0x1e, 0xfa }, { 0x0f, 0x1f, 0x40, 0xd6 },
+	};
+	static const u8 unused[MCOUNT_INSN_SIZE] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
+	const u8 *text = (const u8 *)address;
+
+	if (!memcmp(text, targets[0], sizeof(targets[0])) ||
+	    !memcmp(text, targets[1], sizeof(targets[1])))
+		text += ENDBR_INSN_SIZE;
+	/* Another one of its users may be there: a call, or a breakpoint while it is made. */
+	if (memcmp(text, unused, sizeof(unused)) && *text != CALL_INSN_OPCODE &&
+	    *text != INT3_INSN_OPCODE)
+		return 0;
+	return (unsigned long)text + MCOUNT_INSN_SIZE;
+}
+
+/**
+ * tkhooks_find - find a function of the kernel
+ * @function: its name
+ * @signature: as struct tkhooks_site has it
+ * @address: where to put what tkhooks_call() takes
+ *
+ * Context: sleeps.
+ * Return: 0. -EOPNOTSUPP if it isn't there as it should be; the log says why.
+ */
+int tkhooks_find(const char *function, const char *signature, unsigned long *address)
+{
+	char its[16];
+	int ret;
+
+	ret = signature_of(function, its, sizeof(its));
+	if (ret) {
+		pr_warn("this kernel has no notes of %s(): %pe\n", function, ERR_PTR(ret));
+		return -EOPNOTSUPP;
+	}
+	if (strcmp(its, signature)) {
+		pr_warn("this kernel's %s() is of type %s, not %s\n", function, its,
+			signature);
+		return -EOPNOTSUPP;
+	}
+	ret = address_of(function, address);
+	if (ret) {
+		pr_warn("%s() can't be found: %pe\n", function, ERR_PTR(ret));
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/**
+ * tkhooks_find_site - find a site's function, without attaching to it
+ * @site: the site
+ *
+ * Context: sleeps.
+ * Return: as tkhooks_find().
+ */
+int tkhooks_find_site(struct tkhooks_site *site)
 {
 	unsigned long address;
-	char signature[16];
 	int ret;
 
 	if (site->found)
 		return 0;
-	ret = signature_of(site->function, signature, sizeof(signature));
-	if (ret) {
-		pr_warn("this kernel has no notes of %s(): %pe\n",
-			site->function, ERR_PTR(ret));
+	ret = tkhooks_find(site->function, site->signature, &address);
+	if (ret)
+		return ret;
+	site->rest = behind_ftrace(address);
+	if (!site->rest) {
+		pr_warn("%s() doesn't begin with what is ftrace's\n",
+			site->function);
 		return -EOPNOTSUPP;
 	}
-	if (strcmp(signature, site->signature)) {
-		pr_warn("this kernel's %s() is of type %s, not %s\n",
-			site->function, signature, site->signature);
-		return -EOPNOTSUPP;
+	if (site->around) {
+		site->ops.func = divert;
+		site->ops.flags = FTRACE_OPS_FL_IPMODIFY;
+	} else {
+		site->ops.func = enter;
+		site->ops.flags = FTRACE_OPS_FL_SAVE_REGS;
+		if (site->answers)
+			site->ops.flags |= FTRACE_OPS_FL_IPMODIFY;
 	}
-	ret = address_of(site->function, &address);
-	if (ret) {
-		pr_warn("%s() can't be found: %pe\n", site->function,
-			ERR_PTR(ret));
-		return -EOPNOTSUPP;
-	}
-	site->ops.func = enter;
-	site->ops.flags = FTRACE_OPS_FL_SAVE_REGS;
-	ret = ftrace_set_filter_ip(&site->ops, address, 0, 0);
+	ret = ftrace_set_filter_ip(&site->ops, site->rest - MCOUNT_INSN_SIZE, 0, 0);
 	if (ret) {
 		pr_warn("%s() can't be traced: %pe\n", site->function,
 			ERR_PTR(ret));
@@ -123,13 +205,45 @@ static int find(struct tkhooks_site *site)
 	return 0;
 }
 
+static int attach(struct tkhooks_site *site)
+{
+	int ret = register_ftrace_function(&site->ops);
+
+	if (ret == -EBUSY)
+		pr_warn("%s() is another one's, such as a livepatch's: see enabled_functions of tracefs\n",
+			site->function);
+	else if (ret)
+		pr_warn("%s() can't be attached to: %pe\n", site->function,
+			ERR_PTR(ret));
+	return ret;
+}
+
+/* Of the sites before @end. */
+static void detach(struct tkhooks_site *sites, const struct tkhooks_site *end)
+{
+	struct tkhooks_site *site;
+	bool around = false;
+
+	/* Each waits for who was about to get there, or was preempted in the very beginning. */
+	for (site = sites; site != end; site++) {
+		unregister_ftrace_function(&site->ops);
+		around |= !!site->around;
+	}
+	if (!around)
+		return;
+	/* Who sleeps there, and then who was preempted in the very end. */
+	synchronize_srcu(&tkhooks_inside);
+	synchronize_rcu_tasks();
+}
+
 /**
  * tkhooks_attach - have the sites' functions call
  * @sites: the last has no function
  *
  * Context: sleeps.
- * Return: 0. -EOPNOTSUPP if a function isn't there as it should be, another errno if
- *	ftrace refuses; the log says which function it is, and no site is attached.
+ * Return: 0. -EOPNOTSUPP if a function isn't there as it should be, -EBUSY if somebody
+ *	else has its place, another errno if ftrace refuses; the log says which function
+ *	it is, and no site is attached.
  */
 int tkhooks_attach(struct tkhooks_site *sites)
 {
@@ -137,36 +251,33 @@ int tkhooks_attach(struct tkhooks_site *sites)
 	int ret;
 
 	for (site = sites; site->function; site++) {
-		ret = find(site);
+		ret = tkhooks_find_site(site);
 		if (ret)
 			return ret;
 	}
 	for (site = sites; site->function; site++) {
-		ret = register_ftrace_function(&site->ops);
+		ret = attach(site);
 		if (ret) {
-			pr_warn("%s() can't be attached to: %pe\n",
-				site->function, ERR_PTR(ret));
-			goto undo;
+			detach(sites, site);
+			return ret;
 		}
 	}
 	return 0;
-
-undo:
-	while (site-- != sites)
-		unregister_ftrace_function(&site->ops);
-	return ret;
 }
 
 /**
  * tkhooks_detach - undo tkhooks_attach()
  * @sites: what it was given
  *
- * When it returns no CPU is in a site's callback, or will be.
+ * When it returns no CPU is in what a site calls, or will be, nor a task that sleeps.
  *
- * Context: sleeps.
+ * Context: sleeps; not from what a site calls.
  */
 void tkhooks_detach(struct tkhooks_site *sites)
 {
-	for (struct tkhooks_site *site = sites; site->function; site++)
-		unregister_ftrace_function(&site->ops);
+	struct tkhooks_site *end = sites;
+
+	while (end->function)
+		end++;
+	detach(sites, end);
 }

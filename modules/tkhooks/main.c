@@ -9,39 +9,57 @@
 #include <linux/cleanup.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/tkernel/access.h>
 #include <linux/tkernel/epoll.h>
 #include <linux/tkernel/hook.h>
+#include <linux/tkernel/irqs.h>
 #include <linux/tkernel/netbind.h>
+#include <linux/tkernel/process.h>
+#include <linux/tkernel/ptrace.h>
 #include <linux/tkernel/signal.h>
+#include <linux/tkernel/uname.h>
 
 #include "attach.h"
+#include "layout.h"
 
-/* What features register with, and its sites. */
+static int prepare_ptrace(void)
+{
+	/* tkernel_ptrace_native_access() calls it. */
+	return tkhooks_find_site(&tkhooks_access_sites[0]);
+}
+
+/* What features register with, its sites, and what has to be there beside these. */
 static const struct tkhooks_hook {
 	struct tkernel_hook *hook;
 	struct tkhooks_site *sites;
+	int (*prepare)(void);
 } tkhooks_hooks[] = {
+	{ &tkernel_access_hook, tkhooks_access_sites, tkhooks_find_layout },
 	{ &tkernel_epoll_hook, tkhooks_epoll_sites },
+	{ &tkernel_irqs_hook, tkhooks_irqs_sites },
 	{ &tkernel_netbind_hook, tkhooks_netbind_sites },
+	{ &tkernel_process_hook, tkhooks_process_sites },
+	{ &tkernel_ptrace_hook, tkhooks_ptrace_sites, prepare_ptrace },
 	{ &tkernel_signal_hook, tkhooks_signal_sites },
+	{ &tkernel_uname_hook, tkhooks_uname_sites },
 	{}
 };
 
 /* Orders registrations; the read side never takes it. */
 static DEFINE_MUTEX(tkhooks_mutex);
 
-static struct tkhooks_site *sites_of(const struct tkernel_hook *hook)
+static const struct tkhooks_hook *entry_of(const struct tkernel_hook *hook)
 {
-	const struct tkhooks_hook *entry;
+	const struct tkhooks_hook *entry = tkhooks_hooks;
 
-	for (entry = tkhooks_hooks; entry->hook; entry++)
-		if (entry->hook == hook)
-			break;
-	return entry->sites;
+	while (entry->hook != hook)
+		entry++;
+	return entry;
 }
 
 int tkernel_hook_register(struct tkernel_hook *hook, const void *ops)
 {
+	const struct tkhooks_hook *entry = entry_of(hook);
 	int ret;
 
 	guard(mutex)(&tkhooks_mutex);
@@ -49,13 +67,18 @@ int tkernel_hook_register(struct tkernel_hook *hook, const void *ops)
 	if (rcu_access_pointer(hook->ops))
 		return -EBUSY;
 
+	ret = entry->prepare ? entry->prepare() : 0;
+	if (ret)
+		return ret;
 	rcu_assign_pointer(hook->ops, ops);
 	static_branch_enable(&hook->key);
-	ret = tkhooks_attach(sites_of(hook));
+	ret = tkhooks_attach(entry->sites);
 	if (ret) {
 		static_branch_disable(&hook->key);
 		RCU_INIT_POINTER(hook->ops, NULL);
 		/* Some of the sites may have been attached for a moment. */
+		if (hook->srcu)
+			synchronize_srcu(hook->srcu);
 		synchronize_rcu();
 	}
 	return ret;
@@ -69,7 +92,7 @@ void tkernel_hook_unregister(struct tkernel_hook *hook, const void *ops)
 		 "tkhooks: hook %s is somebody else's\n", hook->name))
 		return;
 
-	tkhooks_detach(sites_of(hook));
+	tkhooks_detach(entry_of(hook)->sites);
 	static_branch_disable(&hook->key);
 	RCU_INIT_POINTER(hook->ops, NULL);
 	/* Who read the pointer is in a read-side section that ends here. */

@@ -3,16 +3,20 @@
 
 import contextlib
 import errno
+import functools
+import json
 import os
 import pathlib
 import select
 import signal
 import socket
 import struct
+import subprocess
 import threading
 
 import pytest
 import traces
+from command import TKCTL
 from module import Module, loaded, path
 from target import wait_until
 from writes import write
@@ -22,7 +26,14 @@ SWITCH = pathlib.Path("/proc/sys/kernel/ftrace_enabled")
 FUNCTIONS = {
     "epoll_min_wait": ["do_epoll_wait"],
     "fatal_signals": ["__send_signal_locked"],
+    "irq_force_manage": ["__irq_alloc_descs"],
     "nonpriv_netbind": ["__inet_bind", "__inet6_bind"],
+    "release_suffix": ["__x64_sys_newuname", "__x64_sys_uname", "__ia32_sys_newuname", "proc_do_uts_string",
+                       "version_proc_show"],
+    "ttools": ["ptrace_attach", "ptrace_traceme", "__x64_sys_ptrace", "__ia32_compat_sys_ptrace",
+               "__ptrace_may_access", "mm_access", "mem_rw", "environ_read", "proc_pid_get_link",
+               "__x64_sys_perf_event_open", "__ia32_sys_perf_event_open",
+               "cgroup_can_fork", "cgroup_cancel_fork", "release_task"],
 }
 # Of the text, from the beginning of a function on.
 LENGTH = 32
@@ -36,25 +47,37 @@ def hooked():
     return {line.split()[0] for line in lines if "[tkhooks]" in line}
 
 
-def text(function):
-    """The first bytes of a function, as the CPU has them now."""
-    address = next(int(line.split()[0], 16) for line in pathlib.Path("/proc/kallsyms").open(encoding="ascii")
-                   if line.split()[2] == function)
-    with open("/proc/kcore", "rb") as core:
-        header = core.read(64)
-        offset, size, count = (struct.unpack_from("<Q", header, 32)[0], *struct.unpack_from("<HH", header, 54))
-        for number in range(count):
-            core.seek(offset + number * size)
-            _, _, at, start, _, length, _, _ = struct.unpack("<IIQQQQQQ", core.read(56))
-            if start <= address < start + length:
-                core.seek(at + address - start)
-                return core.read(LENGTH)
-    raise AssertionError(f"{function} isn't in the kernel's memory")
+@functools.cache
+def addresses():
+    """Of all functions that are hooked."""
+    ours = {function for functions in FUNCTIONS.values() for function in functions}
+    found = {}
+    for line in pathlib.Path("/proc/kallsyms").open(encoding="ascii"):
+        address, _, name = line.split()[:3]
+        if name in ours:
+            assert name not in found, f"a second {name}() could be another one"
+            found[name] = int(address, 16)
+    assert set(found) == ours
+    return found
 
 
 def texts():
-    """Of all functions that are hooked."""
-    return {function: text(function) for functions in FUNCTIONS.values() for function in functions}
+    """The first bytes of each of them, as the CPU has them now."""
+    with open("/proc/kcore", "rb") as core:
+        header = core.read(64)
+        offset, size, count = (struct.unpack_from("<Q", header, 32)[0], *struct.unpack_from("<HH", header, 54))
+        parts = []
+        for number in range(count):
+            core.seek(offset + number * size)
+            _, _, at, start, _, length, _, _ = struct.unpack("<IIQQQQQQ", core.read(56))
+            parts.append((start, start + length, at))
+
+        def text(address):
+            start, at = next((start, at) for start, end, at in parts if start <= address < end)
+            core.seek(at + address - start)
+            return core.read(LENGTH)
+
+        return {function: text(address) for function, address in addresses().items()}
 
 
 @contextlib.contextmanager
@@ -87,6 +110,23 @@ def test_hooks_what_it_needs_while_it_is_there(name):
         assert texts() == before
 
 
+def test_tkctl_says_who_has_which():
+    """Also while it isn't loaded."""
+    def status():
+        done = subprocess.run([TKCTL, "status", "--json"], capture_output=True, check=True, timeout=60)
+        return json.loads(done.stdout)
+
+    before = status()
+    assert set(before["hooks"].values()) == {"ftrace"}
+    assert {"ptrace", "signal", "uname"} <= set(before["hooks"])
+    assert before["unavailable"]["sched"] == "tkhooks can't offer it, only hooks.patch"
+    assert not set(before["hooks"]) & set(before["unavailable"])
+    with features("fatal_signals"):
+        now = status()
+        assert now["hooks"] == before["hooks"]
+        assert {item["name"] for item in now["modules"] if item["state"] == "loaded"} == {"fatal_signals"}
+
+
 def test_features_share_it():
     """It stays for the last of them."""
     with features(*FUNCTIONS) as modules:
@@ -96,14 +136,6 @@ def test_features_share_it():
             assert Module("tkhooks").remove() == errno.EWOULDBLOCK
             module.unload()
     assert not loaded("tkhooks")
-
-
-def test_names_are_the_kernels_only_ones():
-    """A second function of the name could be another one."""
-    names = [line.split()[2] for line in pathlib.Path("/proc/kallsyms").open(encoding="ascii")]
-    for functions in FUNCTIONS.values():
-        for function in functions:
-            assert names.count(function) == 1
 
 
 def test_cant_be_switched_off():
@@ -141,16 +173,55 @@ def test_kprobes_beside_it():
         events.write_text("")
 
 
+@contextlib.contextmanager
+def rival(function):
+    """Somebody else has the place of a function."""
+    module = Module("tkhooks_rival")
+    module.load(function=function)
+    try:
+        yield
+    finally:
+        module.clean_up()
+
+
+@pytest.mark.parametrize("name,function", [("ttools", "release_task"), ("release_suffix", "version_proc_show"),
+                                           ("irq_force_manage", "__irq_alloc_descs")])
+def test_one_that_cant_be_had(kernel_log, name, function):
+    """Then that feature says so, leaves nothing behind, and others work."""
+    before = texts()
+    with rival(function), features("nonpriv_netbind"):
+        assert Module(name).insert() == errno.EBUSY
+        assert kernel_log.matching(rf"tkhooks: {function}\(\) is another one's")
+        assert not loaded(name)
+        assert hooked() == set(FUNCTIONS["nonpriv_netbind"])
+        other = Module("fatal_signals")
+        other.load()
+        assert hooked() == set(FUNCTIONS["nonpriv_netbind"] + FUNCTIONS["fatal_signals"])
+        other.unload()
+    assert texts() == before
+    with features(name):
+        assert hooked() == set(FUNCTIONS[name])
+        assert Module("tkhooks_rival").insert(f"function={function}") == errno.EBUSY
+    assert texts() == before
+
+
+def test_arguments_need_no_place():
+    """Hooks that only change those live with others, such as livepatches."""
+    with rival("__inet_bind"), features("nonpriv_netbind"):
+        users = dict(line.split()[:2] for line in (TRACING / "enabled_functions").read_text().splitlines())
+        assert users["__inet_bind"] == "(2)" and users["__inet6_bind"] == "(1)"
+
+
 @pytest.mark.storm
 @pytest.mark.limit(600)
 @pytest.mark.parametrize("rounds", [50, pytest.param(1000, marks=pytest.mark.long)])
 def test_comes_and_goes_under_load(rounds):
-    """While others bind, wait and send signals, on all CPUs."""
+    """While others do on all CPUs what is hooked."""
     before = texts()
     stop = threading.Event()
     errors = []
 
-    def works():
+    def works(other):
         try:
             while not stop.is_set():
                 with socket.socket() as it, select.epoll() as events:
@@ -158,24 +229,32 @@ def test_comes_and_goes_under_load(rounds):
                     assert not events.poll(0.001)
                     # Ignored, but sent.
                     os.kill(os.getpid(), signal.SIGURG)
-        except OSError as error:
+                assert os.uname().release in pathlib.Path("/proc/version").read_text()
+                for file in ("environ", "fd/0", "mem"):
+                    os.close(os.open(f"/proc/{other}/{file}", os.O_RDONLY))
+                assert os.readlink(f"/proc/{other}/exe")
+                child = os.posix_spawn("/bin/true", ["true"], {})
+                assert os.waitpid(child, 0) == (child, 0)
+        except (OSError, AssertionError) as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=works) for _ in range(4)]
-    for thread in threads:
-        thread.start()
     modules = [Module(name) for name in FUNCTIONS]
-    try:
-        for _ in range(rounds):
-            for module in modules:
-                module.load()
-            assert hooked()
-            for module in modules:
-                module.unload()
-    finally:
-        stop.set()
+    with subprocess.Popen(["sleep", "infinity"]) as other:
+        threads = [threading.Thread(target=works, args=(other.pid,)) for _ in range(4)]
         for thread in threads:
-            thread.join()
+            thread.start()
+        try:
+            for _ in range(rounds):
+                for module in modules:
+                    module.load()
+                assert hooked()
+                for module in modules:
+                    module.unload()
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+            other.kill()
     assert not errors, errors
     wait_until(lambda: not hooked(), "all to be detached")
     assert texts() == before

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Ways into and out of functions whose beginning ftrace has: attach.h.
+ */
+#include <linux/linkage.h>
+#include <asm/nospec-branch.h>
+#include <asm/unwind_hints.h>
+
+	.text
+
+/*
+ * Goes to the address in %rax, as if it had been called from where this was. Not by a
+ * jump: where the CPU checks those (IBT), the kernel has sealed its functions. Returns
+ * are not checked, and with the mitigations for them this one is what others are.
+ */
+SYM_CODE_START(tkhooks_go)
+	UNWIND_HINT_FUNC
+	ANNOTATE_NOENDBR
+	pushq	%rax
+	RET
+SYM_CODE_END(tkhooks_go)
+
+/* What a function is replaced with whose answer is in its registers already. */
+SYM_CODE_START(tkhooks_return)
+	UNWIND_HINT_FUNC
+	ANNOTATE_NOENDBR
+	RET
+SYM_CODE_END(tkhooks_return)
