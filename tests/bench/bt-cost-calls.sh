@@ -7,7 +7,7 @@
 #
 # ROW: none, loaded, bt, and idle, which is SCHED_IDLE. TEST: pipe (a round of two
 # processes that hand something to each other), apart (they are on two CPUs, each of
-# which goes idle in between), hackbench.
+# which goes idle in between, every time), hackbench.
 
 set -euo pipefail
 
@@ -42,7 +42,7 @@ beside() { "$bench/bt-beside" "$@"; }
 pipe() {
 	local policy=$1
 	shift
-	beside -P "$policy" "$bench/bt-pipe" 20000 100 "$@" | awk '/^pipe / { print $4 }'
+	beside -P "$policy" "$bench/bt-pipe" "${rounds:-20000}" 100 "$@" | awk '/^pipe / { print $4 }'
 }
 
 hackbench_time() {
@@ -52,7 +52,7 @@ hackbench_time() {
 row() {
 	local name=$1 policy=$2
 	echo "$name pipe $(median pipe "$policy")"
-	((cpus == 1)) || echo "$name apart $(median pipe "$policy" apart)"
+	((cpus == 1)) || echo "$name apart $(rounds=5000 median pipe "$policy" apart)"
 	echo "$name hackbench $(median hackbench_time "$policy")"
 }
 
