@@ -213,10 +213,22 @@ def test_arguments_need_no_place():
 
 
 @pytest.mark.storm
-@pytest.mark.limit(600)
-@pytest.mark.parametrize("rounds", [50, pytest.param(1000, marks=pytest.mark.long)])
-def test_comes_and_goes_under_load(rounds):
+@pytest.mark.limit(900)
+def test_comes_and_goes_under_load():
     """While others do on all CPUs what is hooked."""
+    come_and_go(20)
+
+
+@pytest.mark.long
+@pytest.mark.storm
+@pytest.mark.limit(20000)
+def test_comes_and_goes_a_thousand_times():
+    """The same."""
+    come_and_go(1000)
+
+
+def come_and_go(rounds):
+    """All features, that often, under load."""
     before = texts()
     stop = threading.Event()
     errors = []
