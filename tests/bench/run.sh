@@ -3,7 +3,8 @@
 #
 # run.sh [NAME…]: the benchmarks, in deterministic time: they give the same on a
 # busy machine. Exits with an error if one of them misses a target of the project.
-# Without a NAME all but bt-sched and colocation, which take two hours and half an hour.
+# Without a NAME all but bt-sched, colocation and stock, which take two hours, half an
+# hour, and a kernel of Debian's.
 
 set -euo pipefail
 
