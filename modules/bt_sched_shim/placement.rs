@@ -204,6 +204,7 @@ impl Placement<'_> {
             .filter(|(other, _)| is_stuck || other.saturating_add(task) < load)
             .map(|(_, cpu)| cpu)
     }
+
     /// Where a task that runs should go on, if it shares its core and another one is idle.
     pub(crate) fn spread(&self, queue: &mut Queue, shared: bool, allowed: &Cpumask) -> Option<u32> {
         let (cpu, now) = (queue.cpu(), queue.clock());

@@ -19,15 +19,21 @@ COLUMNS = ("vanilla-host", "vm-host", "vm-host-loaded", "vm-host-set", "vm-host-
            "vanilla-container", "vm-container", "vm-container-loaded", "vm-container-set")
 
 
-def main():
-    """Prints the table."""
+def read(path):
+    """What was measured, by who and name, and the names in their order."""
     costs, names = {}, []
-    for line in pathlib.Path(sys.argv[1]).read_text().splitlines():
+    for line in pathlib.Path(path).read_text().splitlines():
         who, name, number = line.split()
         # Of several processes the one that took least.
         costs[who, name] = min(costs.get((who, name), float("inf")), float(number))
         if name not in names:
             names.append(name)
+    return costs, names
+
+
+def main():
+    """Prints the table."""
+    costs, names = read(sys.argv[1])
     missed = []
     print(f"{'':18}" + "".join(f"{column.replace('vanilla', 'un').replace('vm-', ''):>18}"
                                for column in COLUMNS))

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """stock.py FILE: prints what stock.sh measured, and fails if something costs when nobody is registered."""
 
-import pathlib
 import sys
+
+from features import read
 
 # After the modules were unloaded against before, of any call.
 NOTHING = 20
@@ -12,13 +13,7 @@ PROVIDERS = {"vm": "hooks.patch", "stock": "tkhooks"}
 
 def main():
     """Prints the table: what each call takes more, in instructions."""
-    costs, names = {}, []
-    for line in pathlib.Path(sys.argv[1]).read_text().splitlines():
-        who, name, number = line.split()
-        # Of several processes the one that took least.
-        costs[who, name] = min(costs.get((who, name), float("inf")), float(number))
-        if name not in names:
-            names.append(name)
+    costs, names = read(sys.argv[1])
     missed = []
     print("| call | " + " | ".join(f"{provider}: without, loaded, set, unloaded" for provider in PROVIDERS.values())
           + " |\n|---|" + "---|" * len(PROVIDERS))

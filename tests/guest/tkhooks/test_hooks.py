@@ -119,7 +119,7 @@ def test_tkctl_says_who_has_which():
     before = status()
     assert set(before["hooks"].values()) == {"ftrace"}
     assert {"ptrace", "signal", "uname"} <= set(before["hooks"])
-    assert before["unavailable"]["sched"] == "tkhooks can't offer it, only hooks.patch"
+    assert before["unavailable"]["sched"] == "tkhooks doesn't offer it, only hooks.patch"
     assert not set(before["hooks"]) & set(before["unavailable"])
     with features("fatal_signals"):
         now = status()

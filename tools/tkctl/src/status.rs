@@ -275,7 +275,7 @@ fn why_unavailable(hooks: Option<&Hooks>, installed: &BTreeSet<String>) -> &'sta
     if patched {
         "this kernel was configured without it"
     } else if installed.contains("tkhooks") {
-        "tkhooks can't offer it, only hooks.patch"
+        "tkhooks doesn't offer it, only hooks.patch"
     } else {
         "this kernel has no hooks.patch, and tkhooks isn't installed"
     }
@@ -566,7 +566,7 @@ mod tests {
         assert_eq!(status["hooks"], serde_json::json!({"epoll": "ftrace"}));
         assert_eq!(
             status["unavailable"]["sched"],
-            "tkhooks can't offer it, only hooks.patch"
+            "tkhooks doesn't offer it, only hooks.patch"
         );
         let text = shown(&tree, false);
         assert!(
