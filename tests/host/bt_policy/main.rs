@@ -253,6 +253,39 @@ fn main() {
         format!("{spread:?}, {moves} moves after that"),
     );
 
+    // Two that share a core, while another one is idle; a third, for which there is none.
+    let mut machine = Machine::new(4, Settings::default()).with_threads(2);
+    machine.add(0, 1024);
+    machine.add(1, 1024);
+    machine.run(100 * MS, |_, _| false);
+    let spread = machine.spread();
+    result(
+        "one leaves a core that two share",
+        spread[0] + spread[1] == 1 && machine.moves == 1,
+        format!("{spread:?}, {} moves", machine.moves),
+    );
+    machine.add(0, 1024);
+    machine.run(10 * SECOND, |_, _| false);
+    let spread = machine.spread();
+    result(
+        "nobody leaves it when there is no other",
+        spread.iter().all(|&tasks| tasks <= 1) && machine.moves <= 2,
+        format!("{spread:?}, {} moves", machine.moves),
+    );
+
+    // Online work on the other thread counts, but not for a moment.
+    let mut machine = Machine::new(4, Settings::default()).with_threads(2);
+    machine.add(1, 1024);
+    machine.run(SECOND, |cpu, now| cpu == 0 && now / MS % 20 < 5);
+    let before = machine.moves;
+    machine.run(100 * MS, |cpu, _| cpu == 0);
+    let spread = machine.spread();
+    result(
+        "one leaves a core that online work shares for long",
+        before == 0 && spread[2] + spread[3] == 1,
+        format!("{before} moves before, then {spread:?}"),
+    );
+
     // Nothing is left idle while somebody waits.
     let mut machine = Machine::new(4, Settings::default());
     let hogs: Vec<_> = (0..8).map(|cpu| machine.add(cpu % 4, 1024)).collect();

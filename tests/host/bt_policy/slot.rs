@@ -49,6 +49,7 @@ pub(crate) trait Class {
     fn select_cpu(&self, task: &Member, previous: u32, wake: Wake, allowed: &Cpumask) -> u32;
     fn newidle(&self, queue: &mut Queue, waiting: &Cpumask) -> Option<u32>;
     fn push(&self, queue: &mut Queue, load: u64, allowed: &Cpumask) -> Option<u32>;
+    fn spread(&self, queue: &mut Queue, shared: bool, allowed: &Cpumask) -> Option<u32>;
     fn floor(&self, queue: &mut Queue, waited: u64) -> u64;
 }
 
@@ -238,6 +239,8 @@ pub(crate) struct Machine {
     class: Offline,
     tasks: Vec<Task>,
     cpus: Vec<Cpu>,
+    /// Of a core.
+    threads: usize,
     now: u64,
     pub(crate) moves: u32,
 }
@@ -249,6 +252,7 @@ impl Machine {
             class: Offline::new(false, false).unwrap(),
             tasks: Vec::new(),
             cpus: (0..cpus).map(|_| Cpu::default()).collect(),
+            threads: 1,
             now: 1_234_567,
             moves: 0,
         };
@@ -256,6 +260,12 @@ impl Machine {
             cpu.queue.cpu = number as u32;
         }
         machine
+    }
+
+    /// So many CPUs one after another are a core.
+    pub(crate) fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
     }
 
     pub(crate) fn add(&mut self, cpu: usize, weight: u64) -> usize {
@@ -335,21 +345,31 @@ impl Machine {
             .dequeue(queue, level, &mut self.tasks[task].member, why);
     }
 
+    /// Is there nothing to do for a CPU?
+    fn is_idle(&self, cpu: usize, online: &dyn Fn(u32, u64) -> bool) -> bool {
+        self.cpus[cpu].queue.queued == 0 && !online(cpu as u32, self.now)
+    }
+
+    /// The CPUs that are threads of the same core, itself among them.
+    fn core(&self, cpu: usize) -> core::ops::Range<usize> {
+        let first = cpu / self.threads * self.threads;
+        first..first + self.threads
+    }
+
     fn facts(&mut self, online: &dyn Fn(u32, u64) -> bool) {
         let facts = self
             .cpus
             .iter()
             .enumerate()
             .map(|(number, cpu)| {
-                let online = u32::from(online(number as u32, self.now));
-                let idle = online == 0 && cpu.queue.queued == 0;
+                let mut core = self.core(number);
                 Facts {
-                    core: number as u32,
+                    core: core.start as u32,
                     node: 0,
                     queued: cpu.queue.queued,
-                    online,
-                    idle,
-                    core_idle: idle,
+                    online: u32::from(online(number as u32, self.now)),
+                    idle: self.is_idle(number, online),
+                    core_idle: core.all(|thread| self.is_idle(thread, online)),
                     barred: self.now < cpu.throttled_until,
                     nohz_full: false,
                     numbers: [cpu.queue.numbers[0], cpu.queue.numbers[1]],
@@ -477,6 +497,7 @@ impl Machine {
             self.moves += 1;
             self.facts(online);
         }
+        self.spread_running(cpu, online, all);
         if let (true, Some(task)) = (busy, self.first(cpu)) {
             self.look(cpu);
             let waited = self.now - self.tasks[task].since;
@@ -486,6 +507,26 @@ impl Machine {
             }
         }
         resched
+    }
+
+    /// Sends the task that runs to another core. The slot's stopper does that, a moment later.
+    fn spread_running(&mut self, cpu: usize, online: &dyn Fn(u32, u64) -> bool, all: &Cpumask) {
+        let Some(task) = self.cpus[cpu].running else {
+            return;
+        };
+        self.look(cpu);
+        if self.cpus[cpu].queue.waiting != 0 {
+            return;
+        }
+        let shared = self
+            .core(cpu)
+            .any(|thread| thread != cpu && !self.is_idle(thread, online));
+        if let Some(to) = self.class.spread(&mut self.cpus[cpu].queue, shared, all) {
+            self.leave(cpu, task, Why::Migrate);
+            self.join(to as usize, task, Why::Migrate);
+            self.moves += 1;
+            self.facts(online);
+        }
     }
 
     fn pick(&mut self, cpu: usize, busy: bool, resched: bool, all: &Cpumask) {
