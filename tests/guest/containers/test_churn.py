@@ -68,6 +68,7 @@ def settle(before=0):
 @pytest.mark.limit(300)
 def test_module_comes_and_goes_with_the_containers(cgroup_isolation_module, group):
     """No wrong owner, whoever loads and unloads."""
+    cgroup_isolation_module.load_needed()
     file = os.open(path("cgroup_isolation"), os.O_RDONLY)
     before = dying()
     rounds = 0

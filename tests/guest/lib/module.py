@@ -54,8 +54,16 @@ class Module:
         assert done.returncode == 0, done.stderr
         assert not loaded(self.name)
 
+    def load_needed(self):
+        """What it links to, for who loads it by the bare system call: tkhooks on a kernel without hooks.patch."""
+        needed = subprocess.run(["modinfo", "-F", "depends", self.name], capture_output=True, text=True,
+                                timeout=30 * SCALE, check=True).stdout.strip()
+        for name in filter(None, needed.split(",")):
+            Module(name).load()
+
     def insert(self, parameters=""):
         """The bare system call; its errno."""
+        self.load_needed()
         with open(path(self.name), "rb") as file:
             return linux.errno_of(linux.finit_module, file.fileno(), parameters)
 

@@ -392,6 +392,7 @@ def test_cgroups_come_and_go_while_they_reach_their_limits(pclimit, place):
 def test_loads_and_unloads_while_cgroups_reach_their_limits(pclimit_module, place):
     """50 times; files are read and written meanwhile."""
     streams.holes(place, 400)
+    pclimit_module.load_needed()
     file = os.open(path("pclimit"), os.O_RDONLY)
     with Cgroup("busy", memory_max=100 * MIB) as cgroup:
         loop = ("while :; do dd if=$1 of=/dev/null bs=128k; cat $2/memory.pagecache.*; "

@@ -88,6 +88,7 @@ def load(place):
 @pytest.mark.limit(300)
 def test_loads_and_unloads_all_the_time_during_a_stream(pclimit_module, load):
     """100 times, with a limit that is reached, in both modes."""
+    pclimit_module.load_needed()
     file = os.open(path("pclimit"), os.O_RDONLY)
     reclaimed = 0
     with priority(-10):

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.storm
 def test_loads_and_unloads_under_load(module, spawn, rounds):
     """While others attach and detach, use the device, fork, and read memory."""
     target = spawn()
+    module.load_needed()
     file = os.open(path("ttools"), os.O_RDONLY)
 
     def unload():
