@@ -41,7 +41,8 @@ export_patch() {
 files() {
 	local new
 	new=$(mktemp -d)
-	(cd "$new" && git apply --include='include/linux/tkernel/*' --include='kernel/tkernel/*' "$patch")
+	(cd "$new" && git apply --include='include/linux/tkernel/*' --include='include/trace/events/tkernel.h' \
+		--include='kernel/tkernel/*' "$patch")
 	"$here/in-root" rsync -rc --delete "$new/" "$1/"
 	rm -rf "$new"
 }

@@ -11,25 +11,47 @@
 #include <asm/text-patching.h>
 
 #include "attach.h"
+#include "layout.h"
 
 /* Who is around a function of the kernel, or in it and comes back there. */
 DEFINE_SRCU(tkhooks_inside);
 
 /* original.S */
 void tkhooks_return(void);
+void tkhooks_go_before(void);
+unsigned long tkhooks_run_before(const struct tkhooks_site *site,
+				 const unsigned long *arguments);
+
+static __always_inline const struct tkhooks_site *site_at(struct ftrace_ops *ops,
+							  unsigned long ip)
+{
+	const struct tkhooks_site *site = container_of(ops, struct tkhooks_ops, ops)->sites;
+
+	while (site->rest != ip + MCOUNT_INSN_SIZE)
+		site++;
+	return site;
+}
 
 static void notrace enter(unsigned long ip, unsigned long parent_ip,
 			  struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
-	struct tkhooks_site *site = container_of(ops, struct tkhooks_site, ops);
+	int bit = ftrace_test_recursion_trylock(ip, parent_ip);
+
+	if (bit < 0)
+		return;
+	site_at(ops, ip)->enter(ftrace_get_regs(fregs));
+	ftrace_test_recursion_unlock(bit);
+}
+
+static void notrace answer(unsigned long ip, unsigned long parent_ip,
+			   struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
 	struct pt_regs *regs = ftrace_get_regs(fregs);
 	int bit = ftrace_test_recursion_trylock(ip, parent_ip);
 
 	if (bit < 0)
 		return;
-	if (site->enter)
-		site->enter(regs);
-	else if (site->answers(regs))
+	if (site_at(ops, ip)->answers(regs))
 		instruction_pointer_set(regs, (unsigned long)tkhooks_return);
 	ftrace_test_recursion_unlock(bit);
 }
@@ -37,36 +59,54 @@ static void notrace enter(unsigned long ip, unsigned long parent_ip,
 static void notrace divert(unsigned long ip, unsigned long parent_ip,
 			   struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
-	struct tkhooks_site *site = container_of(ops, struct tkhooks_site, ops);
+	const struct tkhooks_site *site = site_at(ops, ip);
 
-	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)site->around);
+	if (site->when) {
+		int bit = ftrace_test_recursion_trylock(ip, parent_ip);
+		bool wanted;
+
+		if (bit < 0)
+			return;
+		wanted = site->when(fregs);
+		ftrace_test_recursion_unlock(bit);
+		if (!wanted)
+			return;
+	}
+	if (site->before) {
+		/* Functions of the kernel get nothing in this register. */
+		ftrace_regs_set_return_value(fregs, (unsigned long)site);
+		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)tkhooks_go_before);
+	} else {
+		ftrace_regs_set_instruction_pointer(fregs, (unsigned long)site->around);
+	}
+}
+
+/* Called by tkhooks_go_before(); returns where to go on. */
+unsigned long tkhooks_run_before(const struct tkhooks_site *site,
+				 const unsigned long *arguments)
+{
+	guard(srcu)(&tkhooks_inside);
+	site->before(arguments);
+	return site->rest;
 }
 
 /* The character of a type in a signature; ? for a structure. */
 static char letter(const struct btf *btf, u32 id)
 {
-	const struct btf_type *type;
+	const struct btf_type *type = tkhooks_btf_type(btf, id);
 
-	for (; id; id = type->type) {
-		type = btf_type_by_id(btf, id);
-		switch (BTF_INFO_KIND(type->info)) {
-		case BTF_KIND_PTR:
-			return 'p';
-		case BTF_KIND_INT:
-		case BTF_KIND_ENUM:
-		case BTF_KIND_ENUM64:
-			return '0' + type->size;
-		case BTF_KIND_TYPEDEF:
-		case BTF_KIND_VOLATILE:
-		case BTF_KIND_CONST:
-		case BTF_KIND_RESTRICT:
-		case BTF_KIND_TYPE_TAG:
-			break;
-		default:
-			return '?';
-		}
+	if (!type)
+		return '0';
+	switch (BTF_INFO_KIND(type->info)) {
+	case BTF_KIND_PTR:
+		return 'p';
+	case BTF_KIND_INT:
+	case BTF_KIND_ENUM:
+	case BTF_KIND_ENUM64:
+		return '0' + type->size;
+	default:
+		return '?';
 	}
-	return '0';
 }
 
 /* As struct tkhooks_site has it, of the kernel's own notes. */
@@ -131,6 +171,23 @@ static unsigned long behind_ftrace(unsigned long address)
 	return (unsigned long)text + MCOUNT_INSN_SIZE;
 }
 
+static int check_signature(const char *function, const char *signature)
+{
+	char its[16];
+	int ret = signature_of(function, its, sizeof(its));
+
+	if (ret) {
+		pr_warn("this kernel has no notes of %s(): %pe\n", function, ERR_PTR(ret));
+		return -EOPNOTSUPP;
+	}
+	if (strcmp(its, signature)) {
+		pr_warn("this kernel's %s() is of type %s, not %s\n", function, its,
+			signature);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
 /**
  * tkhooks_find - find a function of the kernel
  * @function: its name
@@ -142,23 +199,37 @@ static unsigned long behind_ftrace(unsigned long address)
  */
 int tkhooks_find(const char *function, const char *signature, unsigned long *address)
 {
-	char its[16];
-	int ret;
+	int ret = check_signature(function, signature);
 
-	ret = signature_of(function, its, sizeof(its));
-	if (ret) {
-		pr_warn("this kernel has no notes of %s(): %pe\n", function, ERR_PTR(ret));
-		return -EOPNOTSUPP;
-	}
-	if (strcmp(its, signature)) {
-		pr_warn("this kernel's %s() is of type %s, not %s\n", function, its,
-			signature);
-		return -EOPNOTSUPP;
-	}
+	if (ret)
+		return ret;
 	ret = address_of(function, address);
 	if (ret) {
 		pr_warn("%s() can't be found: %pe\n", function, ERR_PTR(ret));
 		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/**
+ * tkhooks_find_all - find functions of the kernel
+ * @functions: the last has no name; those that have been found stay as they are
+ *
+ * Context: sleeps.
+ * Return: as tkhooks_find(); what was found before one that isn't there is kept.
+ */
+int tkhooks_find_all(struct tkhooks_function *functions)
+{
+	unsigned long address;
+	int ret;
+
+	for (; functions->name; functions++) {
+		if (READ_ONCE(functions->address))
+			continue;
+		ret = tkhooks_find(functions->name, functions->signature, &address);
+		if (ret)
+			return ret;
+		WRITE_ONCE(functions->address, address);
 	}
 	return 0;
 }
@@ -175,61 +246,107 @@ int tkhooks_find_site(struct tkhooks_site *site)
 	unsigned long address;
 	int ret;
 
-	if (site->found)
+	if (site->rest)
 		return 0;
-	ret = tkhooks_find(site->function, site->signature, &address);
+	if (site->find) {
+		ret = check_signature(site->function, site->signature);
+		address = site->find();
+	} else {
+		ret = tkhooks_find(site->function, site->signature, &address);
+	}
 	if (ret)
 		return ret;
-	site->rest = behind_ftrace(address);
+	site->rest = address ? behind_ftrace(address) : 0;
 	if (!site->rest) {
 		pr_warn("%s() doesn't begin with what is ftrace's\n",
 			site->function);
 		return -EOPNOTSUPP;
 	}
-	if (site->around) {
-		site->ops.func = divert;
-		site->ops.flags = FTRACE_OPS_FL_IPMODIFY;
-	} else {
-		site->ops.func = enter;
-		site->ops.flags = FTRACE_OPS_FL_SAVE_REGS;
-		if (site->answers)
-			site->ops.flags |= FTRACE_OPS_FL_IPMODIFY;
-	}
-	ret = ftrace_set_filter_ip(&site->ops, site->rest - MCOUNT_INSN_SIZE, 0, 0);
-	if (ret) {
-		pr_warn("%s() can't be traced: %pe\n", site->function,
-			ERR_PTR(ret));
-		return -EOPNOTSUPP;
-	}
-	site->found = true;
 	return 0;
 }
 
-static int attach(struct tkhooks_site *site)
+static enum tkhooks_kind kind_of(const struct tkhooks_site *site)
 {
-	int ret = register_ftrace_function(&site->ops);
-
-	if (ret == -EBUSY)
-		pr_warn("%s() is another one's, such as a livepatch's: see enabled_functions of tracefs\n",
-			site->function);
-	else if (ret)
-		pr_warn("%s() can't be attached to: %pe\n", site->function,
-			ERR_PTR(ret));
-	return ret;
+	if (site->enter)
+		return TKHOOKS_ENTER;
+	return site->answers ? TKHOOKS_ANSWERS : TKHOOKS_DIVERT;
 }
 
-/* Of the sites before @end. */
-static void detach(struct tkhooks_site *sites, const struct tkhooks_site *end)
+/* Finds all, and tells ftrace of them; those that it was told of stay so. */
+static int prepare(struct tkhooks_attached *attached)
 {
+	static const struct {
+		ftrace_func_t func;
+		unsigned long flags;
+	} kinds[] = {
+		[TKHOOKS_ENTER] = { enter, FTRACE_OPS_FL_SAVE_REGS },
+		[TKHOOKS_ANSWERS] = { answer, FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY },
+		[TKHOOKS_DIVERT] = { divert, FTRACE_OPS_FL_IPMODIFY },
+	};
 	struct tkhooks_site *site;
-	bool around = false;
+	int ret;
+
+	for (site = attached->sites; site->function; site++) {
+		enum tkhooks_kind kind = kind_of(site);
+		struct tkhooks_ops *ops = &attached->kinds[kind];
+
+		ret = tkhooks_find_site(site);
+		if (ret)
+			return ret;
+		if (!ops->sites) {
+			ops->sites = attached->sites;
+			ops->ops.func = kinds[kind].func;
+			ops->ops.flags = kinds[kind].flags;
+		}
+		ret = ftrace_set_filter_ip(&ops->ops, site->rest - MCOUNT_INSN_SIZE, 0, 0);
+		if (ret) {
+			pr_warn("%s() can't be traced: %pe\n", site->function, ERR_PTR(ret));
+			return -EOPNOTSUPP;
+		}
+	}
+	return 0;
+}
+
+static void notrace leave_it(unsigned long ip, unsigned long parent_ip,
+			     struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+}
+
+/* Which of the functions of a kind it is whose place somebody else has. */
+static void name_taken(const struct tkhooks_attached *attached, enum tkhooks_kind kind)
+{
+	static struct ftrace_ops trial = {
+		.func = leave_it,
+		.flags = FTRACE_OPS_FL_IPMODIFY,
+	};
+	const struct tkhooks_site *site;
+
+	for (site = attached->sites; site->function; site++) {
+		int ret;
+
+		if (kind_of(site) != kind)
+			continue;
+		ret = ftrace_set_filter_ip(&trial, site->rest - MCOUNT_INSN_SIZE, 0, 1) ?:
+		      register_ftrace_function(&trial);
+		if (!ret)
+			unregister_ftrace_function(&trial);
+		if (ret == -EBUSY)
+			pr_warn("%s() is another one's, such as a livepatch's: see enabled_functions of tracefs\n",
+				site->function);
+	}
+}
+
+/* Those before @end. */
+static void detach(struct tkhooks_attached *attached, enum tkhooks_kind end)
+{
+	enum tkhooks_kind kind;
 
 	/* Each waits for who was about to get there, or was preempted in the very beginning. */
-	for (site = sites; site != end; site++) {
-		unregister_ftrace_function(&site->ops);
-		around |= !!site->around;
+	for (kind = 0; kind < end; kind++) {
+		if (attached->kinds[kind].sites)
+			unregister_ftrace_function(&attached->kinds[kind].ops);
 	}
-	if (!around)
+	if (end <= TKHOOKS_DIVERT || !attached->kinds[TKHOOKS_DIVERT].sites)
 		return;
 	/* Who sleeps there, and then who was preempted in the very end. */
 	synchronize_srcu(&tkhooks_inside);
@@ -238,46 +355,47 @@ static void detach(struct tkhooks_site *sites, const struct tkhooks_site *end)
 
 /**
  * tkhooks_attach - have the sites' functions call
- * @sites: the last has no function
+ * @attached: the sites
  *
  * Context: sleeps.
  * Return: 0. -EOPNOTSUPP if a function isn't there as it should be, -EBUSY if somebody
  *	else has its place, another errno if ftrace refuses; the log says which function
  *	it is, and no site is attached.
  */
-int tkhooks_attach(struct tkhooks_site *sites)
+int tkhooks_attach(struct tkhooks_attached *attached)
 {
-	struct tkhooks_site *site;
+	enum tkhooks_kind kind;
 	int ret;
 
-	for (site = sites; site->function; site++) {
-		ret = tkhooks_find_site(site);
-		if (ret)
-			return ret;
-	}
-	for (site = sites; site->function; site++) {
-		ret = attach(site);
-		if (ret) {
-			detach(sites, site);
-			return ret;
-		}
+	ret = prepare(attached);
+	if (ret)
+		return ret;
+	for (kind = 0; kind < TKHOOKS_KINDS; kind++) {
+		if (!attached->kinds[kind].sites)
+			continue;
+		ret = register_ftrace_function(&attached->kinds[kind].ops);
+		if (!ret)
+			continue;
+		if (ret == -EBUSY)
+			name_taken(attached, kind);
+		else
+			pr_warn("%s() and others can't be attached to: %pe\n",
+				attached->sites->function, ERR_PTR(ret));
+		detach(attached, kind);
+		return ret;
 	}
 	return 0;
 }
 
 /**
  * tkhooks_detach - undo tkhooks_attach()
- * @sites: what it was given
+ * @attached: what it was given
  *
  * When it returns no CPU is in what a site calls, or will be, nor a task that sleeps.
  *
  * Context: sleeps; not from what a site calls.
  */
-void tkhooks_detach(struct tkhooks_site *sites)
+void tkhooks_detach(struct tkhooks_attached *attached)
 {
-	struct tkhooks_site *end = sites;
-
-	while (end->function)
-		end++;
-	detach(sites, end);
+	detach(attached, TKHOOKS_KINDS);
 }

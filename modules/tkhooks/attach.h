@@ -15,36 +15,60 @@
  * @function: the kernel's function, by name
  * @signature: what it returns and takes, a character each: p for a pointer, its
  *	size for a number, 0 for nothing
+ * @find: if it isn't NULL: finds the function where others have the same name;
+ *	returns its address, 0 if there is none
  * @enter: called before each call of it with the registers, among them the
  *	arguments, which may be changed. Preemption is off: it must not sleep.
  * @answers: the same, but if it returns true the function isn't run, and returns
  *	what @answers has put into the register of results
+ * @before: the same in its context, where it may sleep, with up to six arguments; the
+ *	function runs when it has returned, with those it was called with
  * @around: called instead of it, with its arguments, in its context; what it calls
  *	the function itself with is tkhooks_original(). It has to be in a read-side
  *	section of tkhooks_inside from its beginning to its end.
- * @rest: the function behind what ftrace has of it
- * @ops: ftrace's
- * @found: it is there, and has that signature
+ * @when: with @before or @around, if it isn't NULL: called before each call with the
+ *	registers; only if it returns true that is called. Preemption is off.
+ * @rest: the function behind what ftrace has of it, 0 until it has been found with
+ *	that signature
  *
- * One of @enter, @answers, @around is set. With the latter two nobody else can have
- * the function's place, as livepatch does; if he has, the hook can't be had.
+ * One of @enter, @answers, @before, @around is set. But for the first nobody else can
+ * have the function's place, as livepatch does; if he has, the hook can't be had.
  */
 struct tkhooks_site {
 	const char *function;
 	const char *signature;
+	unsigned long (*find)(void);
 	void (*enter)(struct pt_regs *regs);
 	bool (*answers)(struct pt_regs *regs);
+	void (*before)(const unsigned long *arguments);
 	void *around;
+	bool (*when)(struct ftrace_regs *regs);
 	unsigned long rest;
-	struct ftrace_ops ops;
-	bool found;
 };
 
-/* Of each hook: all have to be there; the last has no function. */
+/* In which way sites are called by ftrace. */
+enum tkhooks_kind { TKHOOKS_ENTER, TKHOOKS_ANSWERS, TKHOOKS_DIVERT, TKHOOKS_KINDS };
+
+/**
+ * struct tkhooks_attached - the sites of a hook, all of which have to be there
+ * @sites: the last has no function
+ * @kinds: ftrace's. One for many functions: each that goes waits until every task has
+ *	slept, or was seen in user mode
+ */
+struct tkhooks_attached {
+	struct tkhooks_site *sites;
+	struct tkhooks_ops {
+		struct ftrace_ops ops;
+		struct tkhooks_site *sites;
+	} kinds[TKHOOKS_KINDS];
+};
+
+/* Of each hook. */
 extern struct tkhooks_site tkhooks_access_sites[];
 extern struct tkhooks_site tkhooks_epoll_sites[];
 extern struct tkhooks_site tkhooks_irqs_sites[];
 extern struct tkhooks_site tkhooks_netbind_sites[];
+extern struct tkhooks_site tkhooks_pagecache_sites[];
 extern struct tkhooks_site tkhooks_process_sites[];
 extern struct tkhooks_site tkhooks_ptrace_sites[];
 extern struct tkhooks_site tkhooks_signal_sites[];
@@ -52,10 +76,23 @@ extern struct tkhooks_site tkhooks_uname_sites[];
 
 extern struct srcu_struct tkhooks_inside;
 
+/**
+ * struct tkhooks_function - a function of the kernel that is called
+ * @name: its name, of which there is one
+ * @signature: as struct tkhooks_site has it
+ * @address: what tkhooks_call() takes, 0 until it has been found
+ */
+struct tkhooks_function {
+	const char *name;
+	const char *signature;
+	unsigned long address;
+};
+
 int tkhooks_find(const char *function, const char *signature, unsigned long *address);
+int tkhooks_find_all(struct tkhooks_function *functions);
 int tkhooks_find_site(struct tkhooks_site *site);
-int tkhooks_attach(struct tkhooks_site *sites);
-void tkhooks_detach(struct tkhooks_site *sites);
+int tkhooks_attach(struct tkhooks_attached *attached);
+void tkhooks_detach(struct tkhooks_attached *attached);
 
 /**
  * tkhooks_call - call a function of the kernel that it doesn't export

@@ -14,6 +14,7 @@
 #include <linux/tkernel/hook.h>
 #include <linux/tkernel/irqs.h>
 #include <linux/tkernel/netbind.h>
+#include <linux/tkernel/pagecache.h>
 #include <linux/tkernel/process.h>
 #include <linux/tkernel/ptrace.h>
 #include <linux/tkernel/signal.h>
@@ -21,6 +22,7 @@
 
 #include "attach.h"
 #include "layout.h"
+#include "reclaim.h"
 
 static int prepare_ptrace(void)
 {
@@ -29,28 +31,29 @@ static int prepare_ptrace(void)
 }
 
 /* What features register with, its sites, and what has to be there beside these. */
-static const struct tkhooks_hook {
+static struct tkhooks_hook {
 	struct tkernel_hook *hook;
-	struct tkhooks_site *sites;
+	struct tkhooks_attached attached;
 	int (*prepare)(void);
 } tkhooks_hooks[] = {
-	{ &tkernel_access_hook, tkhooks_access_sites, tkhooks_find_layout },
-	{ &tkernel_epoll_hook, tkhooks_epoll_sites },
-	{ &tkernel_irqs_hook, tkhooks_irqs_sites },
-	{ &tkernel_netbind_hook, tkhooks_netbind_sites },
-	{ &tkernel_process_hook, tkhooks_process_sites },
-	{ &tkernel_ptrace_hook, tkhooks_ptrace_sites, prepare_ptrace },
-	{ &tkernel_signal_hook, tkhooks_signal_sites },
-	{ &tkernel_uname_hook, tkhooks_uname_sites },
+	{ &tkernel_access_hook, { tkhooks_access_sites }, tkhooks_find_layout },
+	{ &tkernel_epoll_hook, { tkhooks_epoll_sites } },
+	{ &tkernel_irqs_hook, { tkhooks_irqs_sites } },
+	{ &tkernel_netbind_hook, { tkhooks_netbind_sites } },
+	{ &tkernel_pagecache_hook, { tkhooks_pagecache_sites }, tkhooks_find_reclaim },
+	{ &tkernel_process_hook, { tkhooks_process_sites } },
+	{ &tkernel_ptrace_hook, { tkhooks_ptrace_sites }, prepare_ptrace },
+	{ &tkernel_signal_hook, { tkhooks_signal_sites } },
+	{ &tkernel_uname_hook, { tkhooks_uname_sites } },
 	{}
 };
 
 /* Orders registrations; the read side never takes it. */
 static DEFINE_MUTEX(tkhooks_mutex);
 
-static const struct tkhooks_hook *entry_of(const struct tkernel_hook *hook)
+static struct tkhooks_hook *entry_of(const struct tkernel_hook *hook)
 {
-	const struct tkhooks_hook *entry = tkhooks_hooks;
+	struct tkhooks_hook *entry = tkhooks_hooks;
 
 	while (entry->hook != hook)
 		entry++;
@@ -59,7 +62,7 @@ static const struct tkhooks_hook *entry_of(const struct tkernel_hook *hook)
 
 int tkernel_hook_register(struct tkernel_hook *hook, const void *ops)
 {
-	const struct tkhooks_hook *entry = entry_of(hook);
+	struct tkhooks_hook *entry = entry_of(hook);
 	int ret;
 
 	guard(mutex)(&tkhooks_mutex);
@@ -72,7 +75,7 @@ int tkernel_hook_register(struct tkernel_hook *hook, const void *ops)
 		return ret;
 	rcu_assign_pointer(hook->ops, ops);
 	static_branch_enable(&hook->key);
-	ret = tkhooks_attach(entry->sites);
+	ret = tkhooks_attach(&entry->attached);
 	if (ret) {
 		static_branch_disable(&hook->key);
 		RCU_INIT_POINTER(hook->ops, NULL);
@@ -92,7 +95,7 @@ void tkernel_hook_unregister(struct tkernel_hook *hook, const void *ops)
 		 "tkhooks: hook %s is somebody else's\n", hook->name))
 		return;
 
-	tkhooks_detach(entry_of(hook)->sites);
+	tkhooks_detach(&entry_of(hook)->attached);
 	static_branch_disable(&hook->key);
 	RCU_INIT_POINTER(hook->ops, NULL);
 	/* Who read the pointer is in a read-side section that ends here. */
@@ -100,6 +103,18 @@ void tkernel_hook_unregister(struct tkernel_hook *hook, const void *ops)
 		synchronize_srcu(hook->srcu);
 	synchronize_rcu();
 }
+
+static int __init tkhooks_init(void)
+{
+	return tkhooks_find_exported_data();
+}
+module_init(tkhooks_init);
+
+/* There's nothing left when the last hook was given back, which each feature does. */
+static void __exit tkhooks_exit(void)
+{
+}
+module_exit(tkhooks_exit);
 
 MODULE_DESCRIPTION("Hooks for the modules of tkernel-rs on a kernel without hooks.patch");
 MODULE_LICENSE("GPL");

@@ -26,3 +26,32 @@ SYM_CODE_START(tkhooks_return)
 	ANNOTATE_NOENDBR
 	RET
 SYM_CODE_END(tkhooks_return)
+
+/*
+ * Calls what is to be done before a function, and then the function: its arguments are in
+ * their registers, the site is in %rax.
+ */
+SYM_CODE_START(tkhooks_go_before)
+	UNWIND_HINT_FUNC
+	ANNOTATE_NOENDBR
+	pushq	%rbp
+	movq	%rsp, %rbp
+	pushq	%r9
+	pushq	%r8
+	pushq	%rcx
+	pushq	%rdx
+	pushq	%rsi
+	pushq	%rdi
+	movq	%rax, %rdi
+	movq	%rsp, %rsi
+	call	tkhooks_run_before
+	popq	%rdi
+	popq	%rsi
+	popq	%rdx
+	popq	%rcx
+	popq	%r8
+	popq	%r9
+	popq	%rbp
+	pushq	%rax
+	RET
+SYM_CODE_END(tkhooks_go_before)

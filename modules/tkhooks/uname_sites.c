@@ -14,6 +14,7 @@
 #include <asm/ptrace.h>
 
 #include "attach.h"
+#include "text.h"
 
 enum { NEWUNAME, UNAME, OSRELEASE, VERSION, IA32_NEWUNAME };
 
@@ -87,7 +88,7 @@ static int around_osrelease(const struct ctl_table *table, int write, void *buff
 static int around_version(struct seq_file *m, void *v)
 {
 	const char *old = utsname()->release;
-	size_t before = m->count, size = strlen(old), rest;
+	size_t before = m->count;
 	char release[__NEW_UTS_LEN + 1], *found;
 	int ret;
 
@@ -99,17 +100,8 @@ static int around_version(struct seq_file *m, void *v)
 	strscpy(release, old);
 	tkernel_uname_release(release, sizeof(release));
 	found = strnstr(m->buf + before, old, m->count - before);
-	if (!found || !strcmp(old, release))
-		return 0;
-	if (m->count - size + strlen(release) >= m->size) {
-		/* It comes again with more room. */
-		m->count = m->size;
-		return 0;
-	}
-	rest = m->buf + m->count - (found + size);
-	memmove(found + strlen(release), found + size, rest);
-	memcpy(found, release, strlen(release));
-	m->count += strlen(release) - size;
+	if (found)
+		tkhooks_replace(m, found, strlen(old), release);
 	return 0;
 }
 
