@@ -58,10 +58,16 @@ export VM_TIMEOUT=${VM_TIMEOUT:-3000} VM_MEM=${VM_MEM:-2048}
 long="not long"
 [[ -z ${TK_LONG:-} ]] || long="long or not long"
 
+# Of pclimit's tests those that take longest.
+limits=(pclimit/test_{async,hot,network,storm,stream}.py)
+
 # Debian's own kernel has what tkhooks has the hooks for.
 if [[ $flavour == stock* ]]; then
-	here_too=(tkhooks epoll_min_wait fatal_signals irq_force_manage nonpriv_netbind release_suffix ttools)
+	here_too=(tkhooks cgroup_isolation epoll_min_wait fatal_signals irq_force_manage
+		nonpriv_netbind release_suffix ttools)
+	guest pclimit-limits --icount wait --cpus 2 -- -m "$long" "${limits[@]}"
 	guest main -- -m "($long) and not storm" "${here_too[@]}"
+	guest pclimit --icount wait --cpus 2 -- -m "$long" pclimit "${limits[@]/#/--ignore=}"
 	guest storm --one-thread -- -m "($long) and storm" "${here_too[@]}"
 	wait
 	build/in-root python3 tests/summary.py "${results_of[@]}"
@@ -80,11 +86,9 @@ deterministic=(--icount wait --cpus 2)
 
 # Those that take longest come first.
 others=(--ignore=pclimit --ignore=containers --ignore=bt_sched)
-guest pclimit-limits "${deterministic[@]}" -- -m "$long" \
-	pclimit/test_{async,hot,network,storm,stream}.py
+guest pclimit-limits "${deterministic[@]}" -- -m "$long" "${limits[@]}"
 guest main -- -m "($long) and not storm" "${others[@]}"
-guest pclimit "${deterministic[@]}" -- -m "$long" pclimit \
-	--ignore=pclimit/test_{async,hot,network,storm,stream}.py
+guest pclimit "${deterministic[@]}" -- -m "$long" pclimit "${limits[@]/#/--ignore=}"
 # Loads and unloads without pause.
 guest storm --one-thread -- -m "($long) and storm" "${others[@]}"
 

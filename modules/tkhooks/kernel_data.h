@@ -12,4 +12,9 @@
 #define total_swap_pages		(*tkhooks_total_swap_pages)
 #define vmstat_text			(*tkhooks_vmstat_text)
 
+/* The procview hook's: set before it is registered. */
+#define cpuinfo_op			(*tkhooks_cpuinfo_op)
+#define init_cgroup_ns			(*tkhooks_init_cgroup_ns)
+#define init_nsproxy			(*tkhooks_init_nsproxy)
+
 #endif

@@ -16,12 +16,14 @@
 #include <linux/tkernel/netbind.h>
 #include <linux/tkernel/pagecache.h>
 #include <linux/tkernel/process.h>
+#include <linux/tkernel/procview.h>
 #include <linux/tkernel/ptrace.h>
 #include <linux/tkernel/signal.h>
 #include <linux/tkernel/uname.h>
 
 #include "attach.h"
 #include "layout.h"
+#include "procview.h"
 #include "reclaim.h"
 
 static int prepare_ptrace(void)
@@ -42,6 +44,7 @@ static struct tkhooks_hook {
 	{ &tkernel_netbind_hook, { tkhooks_netbind_sites } },
 	{ &tkernel_pagecache_hook, { tkhooks_pagecache_sites }, tkhooks_find_reclaim },
 	{ &tkernel_process_hook, { tkhooks_process_sites } },
+	{ &tkernel_procview_hook, { tkhooks_procview_sites }, tkhooks_find_procview },
 	{ &tkernel_ptrace_hook, { tkhooks_ptrace_sites }, prepare_ptrace },
 	{ &tkernel_signal_hook, { tkhooks_signal_sites } },
 	{ &tkernel_uname_hook, { tkhooks_uname_sites } },
