@@ -8,52 +8,22 @@
 
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
+. "$here/pack.sh"
 
 flavour=$1
 out=$(realpath -m "$2")
-checkout=$(dirname "$here")
-debian=$checkout/packaging/debian
+changes="Debian's linux ${source##*/source-} with hooks.patch of tkernel-rs $(changelog_field Version)."
 kernel=$("$here/kernel.sh" "$flavour")
 release=$(<"$kernel/release")
 tree=$kernel/tree
 read -ra make_args <"$kernel/make-args" || true
 
-# Debian's version of the source, ours, and which build of it: a later one of
-# the same kernel replaces an earlier one.
-changelog_field() { "$here/in-root" dpkg-parsechangelog -l "$debian/changelog" -S "$1"; }
-source=$("$here/source.sh" 7.3)
-version=${source##*/source-}+tk$(changelog_field Version)${TKERNEL_REVISION:+.$TKERNEL_REVISION}
-SOURCE_DATE_EPOCH=$(changelog_field Timestamp)
-export SOURCE_DATE_EPOCH
-maintainer=$(changelog_field Maintainer)
 built_with=$(sed -n 's/^CONFIG_RUSTC_VERSION_TEXT="\(.*\)"/\1/p' "$kernel/config")
 rustc=$(cut -d' ' -f2 <<<"$built_with")
-
-# Tests needn't be small, but soon.
-compression=(-Zxz -z3)
-[[ ${DEB_COMPRESSION:-} != none ]] || compression=(-Znone)
 
 mkdir -p "$out"
 work=$(mktemp -d -p "$cache" deb.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-
-# control PACKAGE LINES…: DEBIAN/control, from fields that all share and LINES.
-control() {
-	local package=$1
-	shift
-	mkdir -p "$work/$package/DEBIAN"
-	cat >"$work/$package/DEBIAN/control" <<-END
-		Package: $package
-		Source: linux-tk
-		Version: $version
-		Architecture: amd64
-		Maintainer: $maintainer
-		Section: kernel
-		Priority: optional
-		Installed-Size: $(du -sk "$work/$package" | cut -f1)
-		$(printf '%s\n' "$@")
-	END
-}
 
 # script PACKAGE NAME: DEBIAN/NAME from packaging/kernel, for this release.
 script() {
@@ -63,27 +33,6 @@ script() {
 		< <(sed '1,/^$/d' "$scripts/image.common.sh") |
 		sed -e "s/@RELEASE@/$release/g" -e "s/@INITRD@/$initrd/g" >"$work/$1/DEBIAN/$2"
 	chmod 755 "$work/$1/DEBIAN/$2"
-}
-
-# pack PACKAGE: what Debian wants in each, and the package itself.
-pack() {
-	local doc=$work/$1/usr/share/doc/$1
-	mkdir -p "$doc"
-	cp "$checkout/packaging/kernel/copyright" "$doc/"
-	cat >"$doc/changelog.Debian" <<-END
-		linux-tk ($version) $suite; urgency=medium
-
-		  * Debian's linux ${source##*/source-} with hooks.patch of tkernel-rs $(changelog_field Version).
-
-		 -- $maintainer  $(changelog_field Date)
-	END
-	gzip -9n "$doc/changelog.Debian"
-	(cd "$work/$1" && find . -type f ! -path './DEBIAN/*' -printf '%P\0' | sort -z |
-		xargs -0r md5sum >DEBIAN/md5sums)
-	chmod -R u=rwX,go=rX "$work/$1"
-	# But where the kernel's functions are is for root.
-	find "$work/$1" -path '*/boot/System.map-*' -exec chmod 600 {} +
-	"$here/in-root" dpkg-deb --root-owner-group "${compression[@]}" --build "$work/$1" "$out" >&2
 }
 
 image=linux-image-$release
