@@ -43,9 +43,12 @@ clippy() {
 tkctl_clippy() { build/tkctl.sh clippy --all-targets -- -D warnings; }
 
 # DKMS has to be told what Kbuild builds.
+# Kernels with the patch first, in the order of Kbuild; then those without.
 dkms_modules() {
-	diff <(module_names) \
-		<(sed -n 's/^BUILT_MODULE_NAME\[.*\]="\(.*\)"/\1/p' packaging/dkms.conf.in)
+	local without=modules/tkhooks/Kbuild
+	diff <(module_names && sed '/^ifdef/,/^endif/d' "$without" |
+		sed -n '/^obj-m :=/,/[^\\]$/p' | grep -oE '[a-z_]+\.o' | sed 's/\.o$//') \
+		<(sed -n '/tk_modules=(/,/)/{/[()]/!{s/^\t*//;p}}' packaging/dkms.conf.in)
 }
 
 format() {

@@ -18,15 +18,19 @@ option() { sed -n "s/^$1=//p" "$headers/include/config/auto.conf" | tr -d '"'; }
 
 [[ -e $headers/include/config/auto.conf ]] ||
 	decline "its headers aren't installed (package linux-headers-$release)"
-[[ $(option CONFIG_TKERNEL_HOOKS) == y ]] ||
-	decline "this kernel has no hooks.patch, so they couldn't be loaded (packages linux-image-*-tk have it)"
-missing=()
-while IFS='=' read -r hook _; do
-	[[ $(option "$hook") == y ]] || missing+=("$hook")
-done < <(grep ^CONFIG_TKERNEL_ "$(dirname "$0")/hooks.config")
-((${#missing[@]} == 0)) || decline "it was built without ${missing[*]}"
-[[ -e $headers/rust/libkernel.rmeta && -e $headers/scripts/target.json ]] ||
-	decline "its headers have nothing for Rust (packages linux-headers-*-tk have it)"
+if [[ $(option CONFIG_TKERNEL_HOOKS) == y ]]; then
+	missing=()
+	while IFS='=' read -r hook _; do
+		[[ $(option "$hook") == y ]] || missing+=("$hook")
+	done < <(grep ^CONFIG_TKERNEL_ "$(dirname "$0")/hooks.config")
+	((${#missing[@]} == 0)) || decline "it was built without ${missing[*]}"
+	[[ -e $headers/rust/libkernel.rmeta && -e $headers/scripts/target.json ]] ||
+		decline "its headers have nothing for Rust (packages linux-headers-*-tk have it)"
+else
+	rust=/usr/src/linux-headers-$release-rust
+	[[ -e $rust/rust/libkernel.rmeta && -e $rust/scripts/target.json ]] ||
+		decline "this kernel has no hooks.patch (packages linux-image-*-tk have it), and for tkhooks its headers have nothing for Rust (package linux-headers-$release-rust)"
+fi
 
 rustc=${RUSTC:-rustc}
 built_with=$(option CONFIG_RUSTC_VERSION_TEXT)
