@@ -3,7 +3,8 @@
 #
 # Runs in the guest, in deterministic time: what switching between tasks costs
 # without bt_sched_shim, with it loaded and nobody in its class, and in the class.
-# Prints lines of "ROW TEST NANOSECONDS".
+# Prints lines of "ROW TEST NANOSECONDS ERROR": the median of several runs, and its
+# standard error.
 #
 # ROW: none, loaded, bt, and idle, which is SCHED_IDLE. TEST: pipe (a round of two
 # processes that hand something to each other), apart (they are on two CPUs, each of
@@ -29,11 +30,16 @@ echo 0 >/proc/sys/kernel/sched_autogroup_enabled
 # it makes a difference of 1 % (pipe) and 3 % (hackbench).
 runs=21
 
-# median COMMAND…: of the number that so many runs of it print each.
+# median COMMAND…: of the number that so many runs of it print each. The error is by the
+# quartiles, which single runs far away don't change: what they would be apart if the
+# runs were spread normally gives the standard deviation, and that the median's error.
 median() {
 	for ((i = 0; i < runs; i++)); do
 		"$@"
-	done | sort -n | awk '{ value[NR] = $1 } END { printf "%d\n", value[int((NR + 1) / 2)] }'
+	done | sort -n | awk '
+		{ value[NR] = $1 }
+		function at(part) { return value[int((NR - 1) * part) + 1] }
+		END { printf "%d %.0f\n", at(0.5), 1.2533 * (at(0.75) - at(0.25)) / 1.349 / sqrt(NR) }'
 }
 
 beside() { "$bench/bt-beside" "$@"; }
