@@ -38,12 +38,13 @@ EXPORT_SYMBOL_GPL(cgroup_subsys);
  */
 int tkhooks_find_data(const char *name, void *place)
 {
-	unsigned long lookup, address;
-	int ret = tkhooks_find("kallsyms_lookup_name", "8p", &lookup);
+	static struct tkhooks_function lookup[] = { { "kallsyms_lookup_name", "8p" }, {} };
+	unsigned long address;
+	int ret = tkhooks_find_all(lookup);
 
 	if (ret)
 		return ret;
-	address = tkhooks_call(lookup, (unsigned long)name, 0, 0, 0, 0, 0);
+	address = tkhooks_call(lookup->address, (unsigned long)name, 0, 0, 0, 0, 0);
 	if (!address) {
 		pr_warn("this kernel has no %s\n", name);
 		return -EOPNOTSUPP;

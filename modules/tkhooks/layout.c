@@ -16,11 +16,12 @@ static struct {
 /* What @op is in those of /proc/PID/fd. */
 static unsigned long fd_link;
 
-static unsigned long btf_name;
+static struct tkhooks_function btf_name[] = { { "btf_name_by_offset", "pp4" }, {} };
 
 static const char *name_of(const struct btf *btf, u32 offset)
 {
-	return (const char *)tkhooks_call(btf_name, (unsigned long)btf, offset, 0, 0, 0, 0);
+	return (const char *)tkhooks_call(btf_name->address, (unsigned long)btf, offset,
+					  0, 0, 0, 0);
 }
 
 /* What a type is but for names and qualifiers; NULL for void. */
@@ -63,7 +64,7 @@ static const struct btf_member *member_of(const struct btf *btf, const struct bt
  * tkhooks_find_member - find a member of a structure that no header has
  * @structure: its name
  * @path: the member's, behind dots that of a member in it
- * @found: where it is
+ * @found: where it is; zeroes until it has been found
  *
  * Context: sleeps.
  * Return: 0, -EOPNOTSUPP if there is none; the log says so.
@@ -77,7 +78,9 @@ int tkhooks_find_member(const char *structure, const char *path, struct tkhooks_
 	s32 id;
 	int ret;
 
-	ret = tkhooks_find("btf_name_by_offset", "pp4", &btf_name);
+	if (found->bits)
+		return 0;
+	ret = tkhooks_find_all(btf_name);
 	if (ret)
 		return ret;
 	id = bpf_find_btf_id(structure, BTF_KIND_STRUCT, &btf);
