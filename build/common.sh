@@ -31,6 +31,12 @@ module_names() {
 	sed '/^ifdef/,/^endif/d' "$here/../Kbuild" | sed -n 's/^obj-[^ ]* += \(.*\)\.o$/\1/p'
 }
 
+# The same for kernels without the patch.
+stock_module_names() {
+	sed '/^ifdef/,/^endif/d' "$here/../modules/tkhooks/Kbuild" | sed -n '/^obj-m :=/,/[^\\]$/p' |
+		grep -oE '[a-z_]+\.o' | sed 's/\.o$//'
+}
+
 # kernel_of FLAVOUR: the directory of a kernel, ours or Debian's own.
 kernel_of() {
 	case $1 in

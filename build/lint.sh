@@ -43,11 +43,9 @@ clippy() {
 tkctl_clippy() { build/tkctl.sh clippy --all-targets -- -D warnings; }
 
 # DKMS has to be told what Kbuild builds.
-# Kernels with the patch first, in the order of Kbuild; then those without.
+# Kernels with the patch first, then those without.
 dkms_modules() {
-	local without=modules/tkhooks/Kbuild
-	diff <(module_names && sed '/^ifdef/,/^endif/d' "$without" |
-		sed -n '/^obj-m :=/,/[^\\]$/p' | grep -oE '[a-z_]+\.o' | sed 's/\.o$//') \
+	diff <(module_names && stock_module_names) \
 		<(sed -n '/tk_modules=(/,/)/{/[()]/!{s/^\t*//;p}}' packaging/dkms.conf.in)
 }
 
