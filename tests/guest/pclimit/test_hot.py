@@ -6,6 +6,7 @@ import limit
 import pagecache
 import pytest
 import streams
+from module import path
 from pagecache import mglru, percent, resident
 
 HOT_MIB = 50
@@ -21,14 +22,14 @@ def lru(request):
 @pytest.fixture
 def hot(lru, place):  # pylint: disable=unused-argument
     """A file of 50 MiB that was read a few times."""
-    path = place / "hot"
-    disks.run("dd", "if=/dev/urandom", f"of={path}", "bs=1M", f"count={HOT_MIB}")
+    file = place / "hot"
+    disks.run("dd", "if=/dev/urandom", f"of={file}", "bs=1M", f"count={HOT_MIB}")
     pagecache.drop_caches()
-    assert resident(path) < 0.01, "the measure would always say that the file is there"
+    assert resident(file) < 0.01, "the measure would always say that the file is there"
     for _ in range(4):
-        disks.run("dd", f"if={path}", "of=/dev/null", "bs=128k")
-    assert resident(path) == 1
-    return path
+        disks.run("dd", f"if={file}", "of=/dev/null", "bs=128k")
+    assert resident(file) == 1
+    return file
 
 
 def stream(place):
@@ -59,8 +60,11 @@ def test_warm_file_goes_when_the_limit_leaves_no_room(pclimit, place, hot, note)
     assert resident(hot) < 0.5
 
 
-def test_lowered_limit_takes_what_was_read_once_first(pclimit, place, hot, note):
+def test_lowered_limit_takes_what_was_read_once_first(pclimit, place, hot, note, request):
     """All at once, by the task that writes the limit."""
+    if path("tkhooks") and "MGLRU" in request.node.name:
+        request.applymarker(pytest.mark.xfail(
+            strict=True, reason="docs/stock.md: MGLRU itself decides whether what was read again is worth more"))
     streams.dd_reads(place, pagecache.size(40))
     limit.write("limit_ratio", 12)
     note("resident", resident(hot))
