@@ -19,7 +19,7 @@ EXPORT_SYMBOL_GPL(tkhooks_cgroup_lifetime_notifier);
 long *tkhooks_total_swap_pages __ro_after_init;
 EXPORT_SYMBOL_GPL(tkhooks_total_swap_pages);
 
-const char * const (*tkhooks_vmstat_text)[] __ro_after_init;
+typeof(vmstat_text) *tkhooks_vmstat_text __ro_after_init;
 EXPORT_SYMBOL_GPL(tkhooks_vmstat_text);
 
 /* A copy: a macro of this name would be one for the structure, too. It never changes. */
