@@ -12,11 +12,12 @@ kernel=$(dpkg-deb -f "$(ls /mnt/debian/linux-image-[0-9]*.deb)" Package | sed s/
 
 kernel_comes() { apt_install /mnt/debian/*.deb; }
 
-# Nothing but what was attached to is tkhooks's.
+# How many functions of the kernel.
 is_attached() { grep -c '\[tkhooks\]' /sys/kernel/tracing/enabled_functions; }
 
+# tkhooks is the first of them, and goes with the last of the others.
 unloads_all() {
-	modprobe -r "${modules[@]}" && ! grep -q tkhooks /proc/modules && ! is_attached
+	modprobe -r "${modules[@]:1}" && ! grep -q tkhooks /proc/modules && ! is_attached
 }
 
 # It has no line for tkhooks, which is no feature.
