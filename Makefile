@@ -36,7 +36,7 @@ install: modules		## install the modules and the C header (DESTDIR, PREFIX)
 .PHONY: clean
 clean:				## remove what was built, but for the cache
 	$(if $(wildcard $(KDIR)),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
-	rm -rf out patch
+	rm -rf out $(if $(wildcard hooks.patch),patch)
 
 ## Packages. FLAVOURS: kernels to pack: cloud-amd64, amd64 (Debian's configurations), vm; may be empty
 FLAVOURS ?= cloud-amd64
