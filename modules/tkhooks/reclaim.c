@@ -253,12 +253,13 @@ static unsigned long bite_lists(struct lruvec *lruvec, unsigned long nr, struct 
 	size = inactive + active;
 	if (!size)
 		return 0;
+	nr = min(nr, SWAP_CLUSTER_MAX);
 	/* It scans a part of each list by this, not a number of pages. */
 	put(scan, scan_control.priority, size > nr ? min(ilog2(size / nr), DEF_PRIORITY) : 0);
 	call(SHRINK_LRUVEC, (unsigned long)lruvec, (unsigned long)scan, 0, 0);
 	scanned = get(scan, scan_control.nr_scanned) - before;
-	/* What it has made inactive it doesn't count. */
-	return scanned ?: active ? min(nr, SWAP_CLUSTER_MAX) : 0;
+	/* It doesn't count what it has made inactive, or has found nothing to take of. */
+	return max(scanned, nr);
 }
 
 /* A bite of a cgroup's file LRU; the number of pages scanned, 0 if none is left. */
