@@ -206,7 +206,6 @@ static bool filter_entry(struct dir_context *ctx, const char *name, int len, lof
 			 u64 ino, unsigned int type)
 {
 	struct filter *filter = container_of(ctx, struct filter, ctx);
-
 	bool goes_on;
 
 	if (tkernel_procview_hides(filter->cpus, name))

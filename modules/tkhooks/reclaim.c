@@ -266,7 +266,7 @@ static unsigned long bite_lists(struct lruvec *lruvec, unsigned long nr, struct 
 static unsigned long bite_file_lru(struct mem_cgroup *memcg, struct lruvec *lruvec,
 				   unsigned long nr, struct scan *scan)
 {
-	put(scan, scan_control.nr_to_reclaim, get(scan, scan_control.nr_reclaimed) + nr);
+	put(scan, scan_control.nr_to_reclaim, nr);
 	if (has_generations(lruvec))
 		return bite_generations(memcg, lruvec, nr, scan);
 	return bite_lists(lruvec, nr, scan);
