@@ -133,4 +133,25 @@ tkhooks_original(const struct tkhooks_site *site, unsigned long a, unsigned long
 	return tkhooks_call(site->rest, a, b, c, d, e, f);
 }
 
+/* The same of a function that has two more arguments than there are registers for. */
+static __always_inline unsigned long
+tkhooks_original8(const struct tkhooks_site *site, unsigned long a, unsigned long b,
+		  unsigned long c, unsigned long d, unsigned long e, unsigned long f,
+		  unsigned long g, unsigned long h)
+{
+	register unsigned long r8 asm("r8") = e;
+	register unsigned long r9 asm("r9") = f;
+	unsigned long address = site->rest;
+
+	asm volatile("pushq %[h]\n\t"
+		     "pushq %[g]\n\t"
+		     "call tkhooks_go\n\t"
+		     "addq $16, %%rsp"
+		     : "+a" (address), "+D" (a), "+S" (b), "+d" (c), "+c" (d),
+		       "+r" (r8), "+r" (r9), ASM_CALL_CONSTRAINT
+		     : [g] "r" (g), [h] "r" (h)
+		     : "r10", "r11", "cc", "memory");
+	return address;
+}
+
 #endif

@@ -36,6 +36,9 @@ static int *vm_swappiness;
 /* Of may_deactivate: files. */
 #define DEACTIVATE_FILE 2
 
+/* No scan of the kernel has it, and evict_folios() only passes it on to its tracepoint. */
+#define COLD_PRIORITY (DEF_PRIORITY + 1)
+
 /* With what is behind it, since put() reads 8 bytes from any of its own on. */
 struct scan {
 	u8 bytes[256];
@@ -115,6 +118,13 @@ static u64 get(const struct scan *scan, struct tkhooks_member member)
 
 	memcpy(&word, &scan->bytes[member.at / BITS_PER_BYTE], sizeof(word));
 	return (word & mask_of(member)) >> member.at % BITS_PER_BYTE;
+}
+
+bool tkhooks_is_cold_scan(const struct scan_control *scan)
+{
+	const s8 *bytes = (const s8 *)scan;
+
+	return bytes[scan_control.priority.at / BITS_PER_BYTE] == COLD_PRIORITY;
 }
 
 static unsigned long call(int function, unsigned long a, unsigned long b, unsigned long c,
@@ -207,8 +217,11 @@ static unsigned long bite_generations(struct mem_cgroup *memcg, struct lruvec *l
 {
 	/* It counts folios, whatever their size. */
 	unsigned long folios = DIV_ROUND_UP(min(nr, MIN_LRU_BATCH), oldest_folio_size(lruvec));
-	int scanned = call(EVICT_FOLIOS, folios, (unsigned long)lruvec, (unsigned long)scan, 0);
+	int scanned;
 
+	put(scan, scan_control.priority,
+	    get(scan, scan_control.may_deactivate) ? DEF_PRIORITY : COLD_PRIORITY);
+	scanned = call(EVICT_FOLIOS, folios, (unsigned long)lruvec, (unsigned long)scan, 0);
 	/* All is in the two youngest generations. */
 	if (scanned <= 0)
 		begin_generation(memcg, lruvec);
@@ -334,7 +347,6 @@ unsigned long tkernel_reclaim_file(struct tkernel_reclaim *req)
 	put(&scan, scan_control.target_mem_cgroup, (unsigned long)req->root);
 	put(&scan, scan_control.gfp_mask, (__force u32)gfp);
 	put(&scan, scan_control.reclaim_idx, MAX_NR_ZONES - 1);
-	put(&scan, scan_control.priority, DEF_PRIORITY);
 	put(&scan, scan_control.may_writepage, 1);
 	put(&scan, scan_control.may_unmap, !!(req->flags & TKERNEL_RECLAIM_UNMAP));
 	put(&scan, scan_control.may_deactivate,

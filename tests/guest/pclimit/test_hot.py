@@ -6,7 +6,6 @@ import limit
 import pagecache
 import pytest
 import streams
-from module import path
 from pagecache import mglru, percent, resident
 
 HOT_MIB = 50
@@ -37,16 +36,9 @@ def stream(place):
     streams.dd_reads(place, pagecache.size(60))
 
 
-def mglru_decides(request):
-    """Without hooks.patch it can't be told to leave alone what was read again: docs/stock.md."""
-    if path("tkhooks") and "MGLRU" in request.node.name:
-        request.applymarker(pytest.mark.xfail(strict=False, reason="MGLRU decides whether what was read again stays"))
-
-
 @pytest.mark.parametrize("mode", [0, 1], ids=["sync", "async"])
-def test_warm_file_stays(pclimit, place, hot, note, mode, request):
+def test_warm_file_stays(pclimit, place, hot, note, mode):
     """At least 95 % of it, while four times the limit is read."""
-    mglru_decides(request)
     limit.write("limit_ratio", 15)
     limit.write("limit_async", mode)
     with limit.reclaims_by() as calls:
@@ -67,9 +59,8 @@ def test_warm_file_goes_when_the_limit_leaves_no_room(pclimit, place, hot, note)
     assert resident(hot) < 0.5
 
 
-def test_lowered_limit_takes_what_was_read_once_first(pclimit, place, hot, note, request):
+def test_lowered_limit_takes_what_was_read_once_first(pclimit, place, hot, note):
     """All at once, by the task that writes the limit."""
-    mglru_decides(request)
     streams.dd_reads(place, pagecache.size(40))
     limit.write("limit_ratio", 12)
     note("resident", resident(hot))

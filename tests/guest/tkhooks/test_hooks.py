@@ -35,7 +35,7 @@ FUNCTIONS = {
     "fatal_signals": ["__send_signal_locked"],
     "irq_force_manage": ["__irq_alloc_descs"],
     "nonpriv_netbind": ["__inet_bind", "__inet6_bind"],
-    "pclimit": ["filemap_add_folio", "balance_pgdat"],
+    "pclimit": ["filemap_add_folio", "balance_pgdat", "isolate_folios"],
     "release_suffix": ["__x64_sys_newuname", "__x64_sys_uname", "__ia32_sys_newuname", "proc_do_uts_string",
                        "version_proc_show"],
     "ttools": ["ptrace_attach", "ptrace_traceme", "__x64_sys_ptrace", "__ia32_compat_sys_ptrace",
