@@ -67,6 +67,7 @@ struct tkhooks_attached {
 extern struct tkhooks_site tkhooks_access_sites[];
 extern struct tkhooks_site tkhooks_epoll_sites[];
 extern struct tkhooks_site tkhooks_irqs_sites[];
+extern struct tkhooks_site tkhooks_mounts_sites[];
 extern struct tkhooks_site tkhooks_netbind_sites[];
 extern struct tkhooks_site tkhooks_pagecache_sites[];
 extern struct tkhooks_site tkhooks_process_sites[];

@@ -6,6 +6,7 @@
 #include <linux/cgroup.h>
 #include <linux/cleanup.h>
 #include <linux/compiler.h>
+#include <linux/dcache.h>
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/file.h>
@@ -14,6 +15,7 @@
 #include <linux/pid.h>
 
 #include "attach.h"
+#include "mounts.h"
 
 struct pid *pidfd_get_pid(unsigned int fd, unsigned int *flags)
 {
@@ -66,3 +68,16 @@ int cgroup_rm_cftypes(struct cftype *cfts)
 	return tkhooks_call(cgroup_files[2].address, (unsigned long)cfts, 0, 0, 0, 0, 0);
 }
 EXPORT_SYMBOL_GPL(cgroup_rm_cftypes);
+
+static struct tkhooks_function path_of[] = { { "__d_path", "pppp4" }, {} };
+
+int tkhooks_find_path(void)
+{
+	return tkhooks_find_all(path_of);
+}
+
+char *__d_path(const struct path *path, const struct path *root, char *buf, int size)
+{
+	return (char *)tkhooks_call(path_of->address, (unsigned long)path,
+				    (unsigned long)root, (unsigned long)buf, size, 0, 0);
+}

@@ -13,6 +13,7 @@
 #include <linux/tkernel/epoll.h>
 #include <linux/tkernel/hook.h>
 #include <linux/tkernel/irqs.h>
+#include <linux/tkernel/mounts.h>
 #include <linux/tkernel/netbind.h>
 #include <linux/tkernel/pagecache.h>
 #include <linux/tkernel/process.h>
@@ -23,6 +24,7 @@
 
 #include "attach.h"
 #include "layout.h"
+#include "mounts.h"
 #include "procview.h"
 #include "reclaim.h"
 
@@ -41,6 +43,7 @@ static struct tkhooks_hook {
 	{ &tkernel_access_hook, { tkhooks_access_sites }, tkhooks_find_layout },
 	{ &tkernel_epoll_hook, { tkhooks_epoll_sites } },
 	{ &tkernel_irqs_hook, { tkhooks_irqs_sites } },
+	{ &tkernel_mounts_hook, { tkhooks_mounts_sites }, tkhooks_find_mounts },
 	{ &tkernel_netbind_hook, { tkhooks_netbind_sites } },
 	{ &tkernel_pagecache_hook, { tkhooks_pagecache_sites }, tkhooks_find_reclaim },
 	{ &tkernel_process_hook, { tkhooks_process_sites } },

@@ -38,6 +38,8 @@ FUNCTIONS = {
     "pclimit": ["filemap_add_folio", "balance_pgdat", "isolate_folios"],
     "release_suffix": ["__x64_sys_newuname", "__x64_sys_uname", "__ia32_sys_newuname", "proc_do_uts_string",
                        "version_proc_show"],
+    "shield_mounts": ["show_mountinfo", "show_vfsmnt", "show_vfsstat", "grab_requested_root", "is_subdir",
+                      "__x64_sys_statmount", "__x64_sys_listmount", "__ia32_sys_statmount", "__ia32_sys_listmount"],
     "ttools": ["ptrace_attach", "ptrace_traceme", "__x64_sys_ptrace", "__ia32_compat_sys_ptrace",
                "__ptrace_may_access", "mm_access", "mem_rw", "environ_read", "proc_pid_get_link",
                "__x64_sys_perf_event_open", "__ia32_sys_perf_event_open",
