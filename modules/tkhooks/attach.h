@@ -74,6 +74,7 @@ extern struct tkhooks_site tkhooks_process_sites[];
 extern struct tkhooks_site tkhooks_procview_sites[];
 extern struct tkhooks_site tkhooks_ptrace_sites[];
 extern struct tkhooks_site tkhooks_signal_sites[];
+extern struct tkhooks_site tkhooks_tcp_sites[];
 extern struct tkhooks_site tkhooks_uname_sites[];
 
 extern struct srcu_struct tkhooks_inside;

@@ -17,4 +17,8 @@
 #define init_cgroup_ns			(*tkhooks_init_cgroup_ns)
 #define init_nsproxy			(*tkhooks_init_nsproxy)
 
+/* The tcp hook's, likewise. */
+#define sysctl_tcp_max_orphans		(*tkhooks_sysctl_tcp_max_orphans)
+#define tcp_hashinfo			(*tkhooks_tcp_hashinfo)
+
 #endif

@@ -20,6 +20,7 @@
 #include <linux/tkernel/procview.h>
 #include <linux/tkernel/ptrace.h>
 #include <linux/tkernel/signal.h>
+#include <linux/tkernel/tcp.h>
 #include <linux/tkernel/uname.h>
 
 #include "attach.h"
@@ -27,6 +28,7 @@
 #include "mounts.h"
 #include "procview.h"
 #include "reclaim.h"
+#include "tcp.h"
 
 static int prepare_ptrace(void)
 {
@@ -50,6 +52,7 @@ static struct tkhooks_hook {
 	{ &tkernel_procview_hook, { tkhooks_procview_sites }, tkhooks_find_procview },
 	{ &tkernel_ptrace_hook, { tkhooks_ptrace_sites }, prepare_ptrace },
 	{ &tkernel_signal_hook, { tkhooks_signal_sites } },
+	{ &tkernel_tcp_hook, { tkhooks_tcp_sites }, tkhooks_find_tcp },
 	{ &tkernel_uname_hook, { tkhooks_uname_sites } },
 	{}
 };

@@ -40,6 +40,8 @@ FUNCTIONS = {
                        "version_proc_show"],
     "shield_mounts": ["show_mountinfo", "show_vfsmnt", "show_vfsstat", "grab_requested_root", "is_subdir",
                       "__x64_sys_statmount", "__x64_sys_listmount", "__ia32_sys_statmount", "__ia32_sys_listmount"],
+    "tcp_tuning": ["tcp_init_cwnd", "tcp_init_transfer", "tcp_init_congestion_control", "__tcp_ack_snd_check",
+                   "inet_csk_destroy_sock", "tcp_enter_loss", "tcp_check_oom"],
     "ttools": ["ptrace_attach", "ptrace_traceme", "__x64_sys_ptrace", "__ia32_compat_sys_ptrace",
                "__ptrace_may_access", "mm_access", "mem_rw", "environ_read", "proc_pid_get_link",
                "__x64_sys_perf_event_open", "__ia32_sys_perf_event_open",
