@@ -42,7 +42,7 @@ missing=$("$here/in-root" nm -u "$built"/*.ko | sed -n 's/^ *U \(_R.*\)/\1/p' | 
 
 # Headers of the kernel's own directories that the modules take, as the compiler noted.
 private_headers() {
-	grep -ohE "$tree/[^ ]*\.h" "$built"/patch/kernel/tkernel/.{mounts,procview}.o.cmd |
+	grep -ohE "$tree/[^ ]*\.h" "$built"/patch/kernel/tkernel/.{mounts,pidfile,procview}.o.cmd |
 		xargs realpath --relative-to="$tree" | grep -vE '^(include|arch)/' | sort -u
 }
 

@@ -63,7 +63,7 @@ limits=(pclimit/test_{async,hot,network,storm,stream}.py)
 
 # Debian's own kernel has what tkhooks has the hooks for.
 if [[ $flavour == stock* ]]; then
-	here_too=(tkhooks cgroup_isolation epoll_min_wait fatal_signals irq_force_manage
+	here_too=(tkhooks cgroup_isolation epoll_min_wait fatal_signals hostinfo irq_force_manage
 		nonpriv_netbind release_suffix shield_mounts tcp_tuning ttools)
 	# What shortens the turns of the emulator's CPUs is a device that it keeps for itself.
 	stock=(--icount wait --cpus 2 --append iomem=relaxed)

@@ -70,6 +70,7 @@ extern struct tkhooks_site tkhooks_irqs_sites[];
 extern struct tkhooks_site tkhooks_mounts_sites[];
 extern struct tkhooks_site tkhooks_netbind_sites[];
 extern struct tkhooks_site tkhooks_pagecache_sites[];
+extern struct tkhooks_site tkhooks_pidfile_sites[];
 extern struct tkhooks_site tkhooks_process_sites[];
 extern struct tkhooks_site tkhooks_procview_sites[];
 extern struct tkhooks_site tkhooks_ptrace_sites[];

@@ -16,6 +16,7 @@
 #include <linux/tkernel/mounts.h>
 #include <linux/tkernel/netbind.h>
 #include <linux/tkernel/pagecache.h>
+#include <linux/tkernel/pidfile.h>
 #include <linux/tkernel/process.h>
 #include <linux/tkernel/procview.h>
 #include <linux/tkernel/ptrace.h>
@@ -26,6 +27,7 @@
 #include "attach.h"
 #include "layout.h"
 #include "mounts.h"
+#include "pidfile.h"
 #include "procview.h"
 #include "reclaim.h"
 #include "tcp.h"
@@ -48,6 +50,7 @@ static struct tkhooks_hook {
 	{ &tkernel_mounts_hook, { tkhooks_mounts_sites }, tkhooks_find_mounts },
 	{ &tkernel_netbind_hook, { tkhooks_netbind_sites } },
 	{ &tkernel_pagecache_hook, { tkhooks_pagecache_sites }, tkhooks_find_reclaim },
+	{ &tkernel_pidfile_hook, { tkhooks_pidfile_sites }, tkhooks_find_pidfile },
 	{ &tkernel_process_hook, { tkhooks_process_sites } },
 	{ &tkernel_procview_hook, { tkhooks_procview_sites }, tkhooks_find_procview },
 	{ &tkernel_ptrace_hook, { tkhooks_ptrace_sites }, prepare_ptrace },

@@ -33,6 +33,7 @@ FUNCTIONS = {
                          "__ia32_compat_sys_sysinfo"],
     "epoll_min_wait": ["do_epoll_wait"],
     "fatal_signals": ["__send_signal_locked"],
+    "hostinfo": ["proc_pident_lookup", "proc_pident_readdir", "proc_single_show"],
     "irq_force_manage": ["__irq_alloc_descs"],
     "nonpriv_netbind": ["__inet_bind", "__inet6_bind"],
     "pclimit": ["filemap_add_folio", "balance_pgdat", "isolate_folios"],
