@@ -25,6 +25,8 @@ SYS_MOVE_PAGES = 279
 SYS_PIDFD_OPEN = 434
 SYS_PIDFD_GETFD = 438
 SYS_PROCESS_MADVISE = 440
+SYS_STATMOUNT = 457
+SYS_LISTMOUNT = 458
 
 PIDFD_THREAD = os.O_EXCL
 
@@ -178,6 +180,19 @@ def perf_event_open(pid, exclude_kernel=True):
     attr = struct.pack("=IIQQQQQ", 1, size, 1, 0, 0, 0, flags).ljust(size, b"\0")
     buffer = ctypes.create_string_buffer(attr, size)
     return syscall(SYS_PERF_EVENT_OPEN, buffer, pid, -1, -1, ctypes.c_ulong(0))
+
+
+def listmount(of=2**64 - 1, after=0):
+    """Numbers of the mounts below one, of all if none is given, behind that one."""
+    ids = (ctypes.c_uint64 * 1000)()
+    count = syscall(SYS_LISTMOUNT, struct.pack("=IIQQQ", 32, 0, of, after, 0), ids, len(ids), 0)
+    return list(ids[:count])
+
+
+def statmount(mount):
+    """Asks for a mount's basics; 0."""
+    request = struct.pack("=IIQQQ", 32, 0, mount, 0x2, 0)
+    return syscall(SYS_STATMOUNT, request, ctypes.create_string_buffer(4096), 4096, 0)
 
 
 def finit_module(fd, parameters=""):

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import tempfile
 import threading
+import time
 
 import linux
 import pytest
@@ -246,6 +247,18 @@ def test_comes_and_goes_a_thousand_times():
     come_and_go(1000)
 
 
+def talks():
+    """A connection that both sides close at once, so that one is an orphan."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with socket.create_connection(listener.getsockname()) as near:
+            far, _ = listener.accept()
+            with far:
+                near.sendall(bytes(10_000))
+                assert far.recv(10_000)
+
+
 def come_and_go(rounds):
     """All features, that often, under load."""
     before = texts()
@@ -271,6 +284,19 @@ def come_and_go(rounds):
                 for file in FILES:
                     assert pathlib.Path(file).read_bytes() or file == "/proc/swaps"
                 assert os.listdir("/sys/devices/system/cpu")
+                assert any(line.split()[4] == "/proc" for line in open("/proc/self/mountinfo", encoding="utf-8"))
+                for file in ("mounts", "mountstats"):
+                    assert pathlib.Path(f"/proc/self/{file}").read_bytes()
+                mounts = linux.listmount()
+                assert linux.statmount(mounts[0]) == linux.statmount(mounts[-1]) == 0
+                assert linux.listmount(after=mounts[-2]) == mounts[-1:]
+                talks()
+                assert "stat" in os.listdir(f"/proc/{other}")
+                # It comes and goes, also while it is open.
+                with contextlib.suppress(FileNotFoundError), open(f"/proc/{other}/hostinfo", "rb") as file:
+                    time.sleep(0.01)
+                    with contextlib.suppress(OSError):
+                        file.read()
                 with tempfile.TemporaryFile(dir="/var/tmp") as file:
                     file.write(bytes(1 << 20))
                 traced = os.posix_spawn("/bin/sleep", ["sleep", "1000"], {})
