@@ -1,16 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in the guest, in deterministic time: what calls take that the small features
-# have hooks in: without them, with all of them loaded and set to do something, on
-# the host and in a container. Prints lines of WHO NAME NANOSECONDS.
+# features-cost.sh [all]: runs in the guest, in deterministic time: what calls take that
+# the small features have hooks in: without them, with all of them loaded and set to do
+# something, on the host and in a container. With all, the other features' as well.
+# Prints lines of WHO NAME NANOSECONDS.
 
 set -euo pipefail
 
 share=/usr/share/tkernel-rs
+which=${1:-}
+wanted=(nonpriv_netbind shield_mounts release_suffix hostinfo fatal_signals epoll_min_wait)
+[[ $which != all ]] || wanted+=(ttools pclimit cgroup_isolation tcp_tuning)
 features=()
 # Those that this kernel has the hooks for.
-for feature in nonpriv_netbind shield_mounts release_suffix hostinfo fatal_signals epoll_min_wait; do
+for feature in "${wanted[@]}"; do
 	! modinfo "$feature" >/dev/null 2>&1 || features+=("$feature")
 done
 
@@ -21,7 +25,7 @@ cost() {
 	shift
 	for pause in 0 0.15 0.3 0.45 0.6; do
 		sleep "$pause"
-		"$@" "$share/bench/features-cost" | sed "s/^/$who /"
+		"$@" "$share/bench/features-cost" ${which:+"$which"} | sed "s/^/$who /"
 	done
 }
 
@@ -47,6 +51,8 @@ echo 80 >/proc/tkernel/nonpriv_netbind
 [[ ! -e /proc/tkernel/shield_mounts ]] || echo "set nothing /nowhere" >/proc/tkernel/shield_mounts
 echo 1 >/proc/tkernel/release_suffix
 sysctl -qe kernel.watch_host_pid=1 kernel.print-fatal-signals-src-dst=1 kernel.min_epoll_wait_time=5
+# A limit that isn't reached, and what some connections are different by.
+sysctl -qe vm.pagecache_limit_ratio=90 net.ipv4.tcp_init_cwnd=20
 cost host-set env
 cost container-set in_container
 modprobe -ra "${features[@]}"

@@ -15,7 +15,7 @@ export VM_ICOUNT=1 VM_CPUS=1 VM_MEM=2048 VM_TIMEOUT=3600
 
 mkdir -p "$out"
 for kernel in vm stock; do
-	"$here/../vm/run.sh" "$kernel" "$here/features-cost.sh" | sed "s/^/$kernel-/"
+	"$here/../vm/run.sh" "$kernel" "$here/features-cost.sh" -- all | sed "s/^/$kernel-/"
 	"$here/../vm/run.sh" "$kernel" "$here/ptrace-cost.sh" |
 		sed -n "s/^none /$kernel-host ptrace /p; s/^ttools /$kernel-host-loaded ptrace /p"
 done >"$out/stock.txt"
