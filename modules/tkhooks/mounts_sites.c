@@ -117,17 +117,26 @@ static long ask(int site, const struct pt_regs *regs, bool lists, unsigned int f
 	return ret;
 }
 
-#define AROUND_SYSCALL(_name, _site, _lists, _flags)			\
-static long around_##_name(const struct pt_regs *regs)			\
-{									\
-	return ask(_site, regs, _lists, regs->_flags);			\
+static long around_statmount(const struct pt_regs *regs)
+{
+	return ask(STATMOUNT, regs, false, 0);
 }
 
-AROUND_SYSCALL(statmount, STATMOUNT, false, r10)
-AROUND_SYSCALL(listmount, LISTMOUNT, true, r10)
+static long around_listmount(const struct pt_regs *regs)
+{
+	return ask(LISTMOUNT, regs, true, regs->r10);
+}
+
 #ifdef CONFIG_IA32_EMULATION
-AROUND_SYSCALL(ia32_statmount, IA32_STATMOUNT, false, si)
-AROUND_SYSCALL(ia32_listmount, IA32_LISTMOUNT, true, si)
+static long around_ia32_statmount(const struct pt_regs *regs)
+{
+	return ask(IA32_STATMOUNT, regs, false, 0);
+}
+
+static long around_ia32_listmount(const struct pt_regs *regs)
+{
+	return ask(IA32_LISTMOUNT, regs, true, regs->si);
+}
 #endif
 
 static bool somebody_asks(struct ftrace_regs *regs)
@@ -152,7 +161,7 @@ static struct rb_node *node_from(const struct mnt_namespace *ns, u64 id, bool re
 
 		if (its == id)
 			return node;
-		if ((its > id) != reverse)
+		if (reverse ? its < id : its > id)
 			found = node;
 		node = its > id ? node->rb_left : node->rb_right;
 	}

@@ -24,7 +24,7 @@
 enum { INIT_CWND, INIT_TRANSFER, INIT_CONTROL, ACK, DESTROY, ENTER_LOSS, CHECK_OOM };
 
 /* A flag of struct sock that no kernel has: they begin at 0 and are about thirty. */
-static_assert(SOCK_TKERNEL_ORPHAN == BITS_PER_LONG - 1);
+static_assert(BITS_PER_LONG - SOCK_TKERNEL_ORPHAN == 1);
 static_assert(sizeof_field(struct sock, sk_flags) == sizeof(long));
 
 struct inet_hashinfo *tkhooks_tcp_hashinfo;
