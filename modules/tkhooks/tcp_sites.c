@@ -23,7 +23,11 @@
 
 enum { INIT_CWND, INIT_TRANSFER, INIT_CONTROL, ACK, DESTROY, ENTER_LOSS, CHECK_OOM };
 
-/* A flag of struct sock that no kernel has: they begin at 0 and are about thirty. */
+/*
+ * Flags of struct sock that no kernel has: they begin at 0 and are about thirty. They are
+ * changed with the socket locked, as all are. This one: its connection begins.
+ */
+#define SOCK_TKERNEL_BEGINS ((enum sock_flags)(SOCK_TKERNEL_ORPHAN - 1))
 static_assert(BITS_PER_LONG - SOCK_TKERNEL_ORPHAN == 1);
 static_assert(sizeof_field(struct sock, sk_flags) == sizeof(long));
 
@@ -59,20 +63,23 @@ static void change_first_window(struct sock *sk)
 static void around_init_transfer(struct sock *sk, int bpf_op, struct sk_buff *skb)
 {
 	guard(srcu)(&tkhooks_inside);
+	sock_set_flag(sk, SOCK_TKERNEL_BEGINS);
 	tkhooks_original(&tkhooks_tcp_sites[INIT_TRANSFER], (unsigned long)sk, bpf_op,
 			 (unsigned long)skb, 0, 0, 0);
+	sock_reset_flag(sk, SOCK_TKERNEL_BEGINS);
 	change_first_window(sk);
 }
 
 /*
- * void tcp_init_congestion_control(struct sock *sk), in the middle of the former, nearly
- * always: some of them reckon with the window.
+ * void tcp_init_congestion_control(struct sock *sk), in the middle of the former unless a
+ * BPF program has done it: some of them reckon with the window. A connection that gets
+ * another one later keeps the window that it has.
  */
 static void enter_init_control(struct pt_regs *regs)
 {
 	struct sock *sk = (void *)regs->di;
 
-	if (!inet_csk(sk)->icsk_ca_initialized)
+	if (sock_flag(sk, SOCK_TKERNEL_BEGINS))
 		change_first_window(sk);
 }
 

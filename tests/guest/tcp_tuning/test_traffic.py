@@ -53,6 +53,15 @@ def test_clamp_holds(pair):
     assert info(pair.connect()[0], "snd_cwnd") == 7
 
 
+def test_other_control_keeps_the_window(pair):
+    """A connection begins only once."""
+    near, _ = pair.connect()
+    pair.here.set("tcp_init_cwnd", 20)
+    for name in (b"reno", b"cubic"):
+        near.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, name)
+        assert info(near, "snd_cwnd") == 10
+
+
 def clamp(pair, segments):
     """No window is larger from now on. The kernel has it from the route, but only for hosts that it
     has had a connection with before."""
