@@ -184,8 +184,8 @@ static const struct dentry *place_in(const struct vfsmount *above, const struct 
 	return &mount->mnt == above ? dentry : NULL;
 }
 
-/* The mount that listmount(2) is asked to list those below of; NULL for the root. */
-static struct mount *listed_one(struct asking *asking, const struct mnt_namespace *ns)
+/* The mount that listmount(2) is asked to list those below of; NULL if there is none. */
+static struct mount *listed_one(const struct asking *asking, const struct mnt_namespace *ns)
 {
 	struct rb_node *node = node_from(ns, asking->parent_id, false);
 	struct mount *mount = node ? rb_entry(node, struct mount, mnt_node) : NULL;

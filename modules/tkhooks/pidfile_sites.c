@@ -5,12 +5,15 @@
  * nothing in it is the module's: it is made by the kernel's own function as one that
  * fails, and what is read from it otherwise comes from here.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include "proc_fs.h"
 
 #include <linux/cleanup.h>
 #include <linux/dcache.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/printk.h>
 #include <linux/sched/task.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
@@ -22,6 +25,7 @@
 #include "pidfile.h"
 
 enum { LOOKUP, READDIR, SHOW };
+enum { INSTANTIATE, TASK_NAME, BAD_OPEN };
 
 /* The kernel's struct pid_entry: what proc_pident_instantiate() makes a file of. */
 static struct entry {
@@ -37,10 +41,10 @@ static struct entry {
 static const void *tgid_entries, *tid_entries;
 
 static struct tkhooks_function functions[] = {
-	{ "proc_pident_instantiate", "pppp" },
-	{ "proc_task_name", "0pp1" },
+	[INSTANTIATE] = { "proc_pident_instantiate", "pppp" },
+	[TASK_NAME] = { "proc_task_name", "0pp1" },
 	/* Returns -EIO, whatever its arguments are; only its address is used. */
-	{ "bad_file_open", "4pp" },
+	[BAD_OPEN] = { "bad_file_open", "4pp" },
 	{}
 };
 
@@ -63,9 +67,9 @@ static struct dentry *instantiate(struct inode *dir, struct dentry *dentry)
 
 	if (!task)
 		return ERR_PTR(-ENOENT);
-	made = (struct dentry *)tkhooks_call(functions[0].address, (unsigned long)dentry,
-					     (unsigned long)task, (unsigned long)&entry,
-					     0, 0, 0);
+	made = (struct dentry *)tkhooks_call(functions[INSTANTIATE].address,
+					     (unsigned long)dentry, (unsigned long)task,
+					     (unsigned long)&entry, 0, 0, 0);
 	put_task_struct(task);
 	/* It goes with its last user, so that it can't be found later. */
 	if (!IS_ERR(made))
@@ -129,8 +133,8 @@ static int around_show(struct seq_file *m, void *v)
 
 void proc_task_name(struct seq_file *m, struct task_struct *task, bool escape)
 {
-	tkhooks_call(functions[1].address, (unsigned long)m, (unsigned long)task, escape,
-		     0, 0, 0);
+	tkhooks_call(functions[TASK_NAME].address, (unsigned long)m, (unsigned long)task,
+		     escape, 0, 0, 0);
 }
 
 /* Whether this kernel's is the one above. */
@@ -146,16 +150,20 @@ static int check_entry(void)
 	if (op.structure != sizeof(entry) ||
 	    mode.at != offsetof(struct entry, mode) * BITS_PER_BYTE ||
 	    fop.at != offsetof(struct entry, fop) * BITS_PER_BYTE ||
-	    op.at != offsetof(struct entry, op) * BITS_PER_BYTE)
+	    op.at != offsetof(struct entry, op) * BITS_PER_BYTE) {
+		pr_warn("this kernel's struct pid_entry is another one\n");
 		return -EOPNOTSUPP;
+	}
 	return 0;
 }
 
 int tkhooks_find_pidfile(void)
 {
 	/* It is called as what it isn't, which is checked there. */
-	if (IS_ENABLED(CONFIG_CFI))
+	if (IS_ENABLED(CONFIG_CFI)) {
+		pr_warn("this kernel checks of what type what it calls is\n");
 		return -EOPNOTSUPP;
+	}
 	return check_entry() ?:
 	       tkhooks_find_all(functions) ?:
 	       tkhooks_find_data("tgid_base_stuff", &tgid_entries) ?:
