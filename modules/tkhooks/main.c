@@ -38,11 +38,15 @@ static int prepare_ptrace(void)
 	return tkhooks_find_site(&tkhooks_access_sites[0]);
 }
 
-/* What features register with, its sites, and what has to be there beside these. */
+/*
+ * What features register with, its sites, what has to be there beside these, and what is
+ * to be done when they are gone.
+ */
 static struct tkhooks_hook {
 	struct tkernel_hook *hook;
 	struct tkhooks_attached attached;
 	int (*prepare)(void);
+	void (*gone)(void);
 } tkhooks_hooks[] = {
 	{ &tkernel_access_hook, { tkhooks_access_sites }, tkhooks_find_layout },
 	{ &tkernel_epoll_hook, { tkhooks_epoll_sites } },
@@ -50,7 +54,8 @@ static struct tkhooks_hook {
 	{ &tkernel_mounts_hook, { tkhooks_mounts_sites }, tkhooks_find_mounts },
 	{ &tkernel_netbind_hook, { tkhooks_netbind_sites } },
 	{ &tkernel_pagecache_hook, { tkhooks_pagecache_sites }, tkhooks_find_reclaim },
-	{ &tkernel_pidfile_hook, { tkhooks_pidfile_sites }, tkhooks_find_pidfile },
+	{ &tkernel_pidfile_hook, { tkhooks_pidfile_sites }, tkhooks_find_pidfile,
+	  tkhooks_drop_pidfiles },
 	{ &tkernel_process_hook, { tkhooks_process_sites } },
 	{ &tkernel_procview_hook, { tkhooks_procview_sites }, tkhooks_find_procview },
 	{ &tkernel_ptrace_hook, { tkhooks_ptrace_sites }, prepare_ptrace },
@@ -95,25 +100,31 @@ int tkernel_hook_register(struct tkernel_hook *hook, const void *ops)
 		if (hook->srcu)
 			synchronize_srcu(hook->srcu);
 		synchronize_rcu();
+		if (entry->gone)
+			entry->gone();
 	}
 	return ret;
 }
 
 void tkernel_hook_unregister(struct tkernel_hook *hook, const void *ops)
 {
+	struct tkhooks_hook *entry = entry_of(hook);
+
 	guard(mutex)(&tkhooks_mutex);
 
 	if (WARN(rcu_access_pointer(hook->ops) != ops,
 		 "tkhooks: hook %s is somebody else's\n", hook->name))
 		return;
 
-	tkhooks_detach(&entry_of(hook)->attached);
+	tkhooks_detach(&entry->attached);
 	static_branch_disable(&hook->key);
 	RCU_INIT_POINTER(hook->ops, NULL);
 	/* Who read the pointer is in a read-side section that ends here. */
 	if (hook->srcu)
 		synchronize_srcu(hook->srcu);
 	synchronize_rcu();
+	if (entry->gone)
+		entry->gone();
 }
 
 static int __init tkhooks_init(void)

@@ -13,7 +13,9 @@
 #include <linux/dcache.h>
 #include <linux/err.h>
 #include <linux/fs.h>
+#include <linux/module.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
@@ -71,7 +73,7 @@ static struct dentry *instantiate(struct inode *dir, struct dentry *dentry)
 					     (unsigned long)dentry, (unsigned long)task,
 					     (unsigned long)&entry, 0, 0, 0);
 	put_task_struct(task);
-	/* It goes with its last user, so that it can't be found later. */
+	/* It goes with its last user; those that have one are looked for at the end. */
 	if (!IS_ERR(made))
 		d_mark_dontcache(d_inode(made ?: dentry));
 	return made;
@@ -107,12 +109,18 @@ static int around_readdir(struct file *file, struct dir_context *ctx, const void
 	return 0;
 }
 
-/* int proc_single_show(struct seq_file *m, void *v) */
-static bool is_it(struct ftrace_regs *regs)
+/* An inode of /proc; no other has that function. */
+static bool is_it(const struct inode *inode)
 {
-	struct seq_file *m = (void *)ftrace_regs_get_argument(regs, 0);
+	return PROC_I(inode)->op.proc_show == entry.op.proc_show;
+}
 
-	return PROC_I(m->private)->op.proc_show == entry.op.proc_show;
+/* int proc_single_show(struct seq_file *m, void *v) */
+static bool shows_it(struct ftrace_regs *regs)
+{
+	const struct seq_file *m = (void *)ftrace_regs_get_argument(regs, 0);
+
+	return is_it(m->private);
 }
 
 static int around_show(struct seq_file *m, void *v)
@@ -129,6 +137,46 @@ static int around_show(struct seq_file *m, void *v)
 	ret = tkernel_pidfile_show(m, proc_pid_ns(inode->i_sb), pid, task);
 	put_task_struct(task);
 	return ret;
+}
+
+static void drop_name(struct inode *inode)
+{
+	struct dentry *dentry = d_find_alias(inode);
+
+	if (dentry)
+		d_drop(dentry);
+	dput(dentry);
+}
+
+/* The one that was looked at last is kept, for the place in the list. */
+static void drop_names(struct super_block *sb, void *unused)
+{
+	struct inode *inode, *last = NULL;
+
+	spin_lock(&sb->s_inode_list_lock);
+	list_for_each_entry(inode, &sb->s_inodes, i_sb_list) {
+		if ((!is_it(inode) && !need_resched()) || !igrab(inode))
+			continue;
+		spin_unlock(&sb->s_inode_list_lock);
+		if (is_it(inode))
+			drop_name(inode);
+		iput(last);
+		last = inode;
+		cond_resched();
+		spin_lock(&sb->s_inode_list_lock);
+	}
+	spin_unlock(&sb->s_inode_list_lock);
+	iput(last);
+}
+
+void tkhooks_drop_pidfiles(void)
+{
+	struct file_system_type *proc = get_fs_type("proc");
+
+	if (!proc)
+		return;
+	iterate_supers_type(proc, drop_names, NULL);
+	module_put(proc->owner);
 }
 
 void proc_task_name(struct seq_file *m, struct task_struct *task, bool escape)
@@ -187,7 +235,7 @@ struct tkhooks_site tkhooks_pidfile_sites[] = {
 		.function = "proc_single_show",
 		.signature = "4pp",
 		.around = around_show,
-		.when = is_it,
+		.when = shows_it,
 	},
 	{}
 };
