@@ -243,8 +243,8 @@ def test_comes_and_goes_under_load():
 @pytest.mark.storm
 @pytest.mark.limit(20000)
 def test_comes_and_goes_a_thousand_times():
-    """The same."""
-    come_and_go(1000)
+    """The same, with pauses, or it would take a day where CPUs are emulated."""
+    come_and_go(1000, pause=1)
 
 
 def talks():
@@ -259,8 +259,8 @@ def talks():
                 assert far.recv(10_000)
 
 
-def come_and_go(rounds):
-    """All features, that often, under load."""
+def come_and_go(rounds, pause=0):
+    """All features, that often, under load, whose turns have pauses in seconds."""
     before = texts()
     stop = threading.Event()
     errors = []
@@ -306,6 +306,7 @@ def come_and_go(rounds):
                 linux.ptrace("DETACH", traced)
                 os.kill(traced, signal.SIGKILL)
                 os.waitpid(traced, 0)
+                stop.wait(pause)
         except (OSError, AssertionError) as error:
             errors.append(error)
 
