@@ -49,7 +49,7 @@ deb:				## make the Debian packages of all this, in out/deb
 rust-headers:			## pack what the headers of Debian's own kernel lack for Rust (RELEASE), in out/deb
 	@build/rust-headers.sh $(RELEASE)
 
-## In the virtual machine. KERNEL_FLAVOUR: vm (patched), debug (with checkers), ext (with sched_ext), vanilla (not patched), stock (Debian's own)
+## In the virtual machine. KERNEL_FLAVOUR: vm (patched), debug (with checkers), ext (with sched_ext), vanilla (not patched), stock (Debian's own), stock-debug (not patched, with checkers)
 .PHONY: kernel
 kernel:				## build the kernel with hooks.patch, print where it is
 	@build/kernel.sh $(KERNEL_FLAVOUR)

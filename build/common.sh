@@ -40,7 +40,7 @@ stock_module_names() {
 # kernel_of FLAVOUR: the directory of a kernel, ours or Debian's own.
 kernel_of() {
 	case $1 in
-	stock*) "$here/stock.sh" "$1" ;;
+	stock | stock-amd64) "$here/stock.sh" "$1" ;;
 	*) "$here/kernel.sh" "$1" ;;
 	esac
 }

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # kernel.sh FLAVOUR: builds that kernel unless the cache has it, and prints its
-# directory. vm, vanilla, debug and ext are small ones for the virtual machine;
-# cloud-amd64 and amd64 are for real ones, with Debian's own configuration.
+# directory. vm, vanilla, debug, ext and stock-debug are small ones for the virtual
+# machine; cloud-amd64 and amd64 are for real ones, with Debian's own configuration.
 #   tree/     source and build, a KDIR for Rust modules
 #   bzImage   mods/lib/modules/   config
 #   make-args further arguments that `make` needs to build modules for it
@@ -44,12 +44,17 @@ vanilla)
 	tag=-vanilla about="10 minutes"
 	patch=/dev/null
 	;;
+stock-debug)
+	tag=-tkstockdebug about="20 minutes"
+	patch=/dev/null
+	fragments+=("$here/debug.config" "$here/stock-debug.config")
+	;;
 cloud-amd64 | amd64)
 	tag=$revision-$flavour-tk about="an hour or more"
 	debian=yes
 	fragments=("$here/hooks.config" "$here/debian.config")
 	;;
-*) die "usage: kernel.sh vm|vanilla|debug|ext|cloud-amd64|amd64" ;;
+*) die "usage: kernel.sh vm|vanilla|debug|ext|stock-debug|cloud-amd64|amd64" ;;
 esac
 
 # Fixed names and times, or no two builds would be alike.
@@ -131,7 +136,9 @@ key=$({
 	echo "$source"
 	compilers
 	merged_fragments
-	cat "$0"
+	echo "${make_args[*]} $debian"
+	# But for the list of flavours: another one is nothing to these.
+	sed '/^case \$flavour in/,/^esac/d' "$0"
 	# Not its description.
 	sed -n '/^diff /,$p' "$patch"
 } | content_key)

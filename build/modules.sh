@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# modules.sh vm|debug|ext|stock [MAKE ARGUMENTS…]: builds the modules and the tests'
-# own for that kernel, and prints the directory that they are in. For Debian's own
-# kernels that is tkhooks and what it has the hooks for.
+# modules.sh FLAVOUR [MAKE ARGUMENTS…]: builds the modules and the tests'
+# own for that kernel, and prints the directory that they are in. For kernels without
+# hooks.patch that is tkhooks and what it has the hooks for.
 
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 flavour=${1:-}
-shift || die "usage: modules.sh vm|debug|ext|stock [MAKE ARGUMENTS…]"
+shift || die "usage: modules.sh FLAVOUR [MAKE ARGUMENTS…]"
 
 # Kbuild writes some files even where nothing is to be done: two runs in one
 # directory break each other.

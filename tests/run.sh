@@ -67,6 +67,7 @@ if [[ $flavour == stock* ]]; then
 		nonpriv_netbind release_suffix shield_mounts tcp_tuning ttools)
 	# What shortens the turns of the emulator's CPUs is a device that it keeps for itself.
 	stock=(--icount wait --cpus 2 --append iomem=relaxed)
+	[[ $flavour != *-debug ]] || stock=()
 	guest pclimit-limits "${stock[@]}" -- -m "$long" "${limits[@]}"
 	guest main -- -m "($long) and not storm" "${here_too[@]}"
 	guest pclimit "${stock[@]}" -- -m "$long" pclimit "${limits[@]/#/--ignore=}"

@@ -7,7 +7,7 @@
 cd /usr/share/tkernel-rs || exit 1
 export PYTHONDONTWRITEBYTECODE=1
 # Checkers slow the kernel down, and with it everything that has a time limit.
-if zcat /proc/config.gz 2>/dev/null | grep -q '^CONFIG_KASAN=y'; then
+if zcat /proc/config.gz 2>/dev/null | grep -q '^CONFIG_PROVE_LOCKING=y'; then
 	export TK_TIME_SCALE="${TK_TIME_SCALE:-5}"
 fi
 mkdir -p /results
