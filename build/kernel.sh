@@ -138,7 +138,7 @@ key=$({
 	merged_fragments
 	echo "${make_args[*]} $debian"
 	# But for the list of flavours: another one is nothing to these.
-	sed '/^case \$flavour in/,/^esac/d' "$0"
+	sed '/^case .flavour in/,/^esac/d' "$0"
 	# Not its description.
 	sed -n '/^diff /,$p' "$patch"
 } | content_key)
