@@ -244,7 +244,7 @@ def test_comes_and_goes_under_load():
 @pytest.mark.storm
 @pytest.mark.limit(20000)
 def test_comes_and_goes_a_thousand_times():
-    """The same, with pauses, or it would take a day where CPUs are emulated."""
+    """The same, with pauses, or it takes four hours where CPUs are emulated."""
     come_and_go(1000, pause=1)
 
 
