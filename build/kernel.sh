@@ -45,7 +45,7 @@ vanilla)
 	patch=/dev/null
 	;;
 stock-debug)
-	tag=-tkstockdebug about="20 minutes"
+	tag=-tkstockdebug about="half an hour"
 	patch=/dev/null
 	fragments+=("$here/debug.config" "$here/stock-debug.config")
 	;;

@@ -61,7 +61,7 @@ long="not long"
 # Of pclimit's tests those that take longest.
 limits=(pclimit/test_{async,hot,network,storm,stream}.py)
 
-# Debian's own kernel has what tkhooks has the hooks for.
+# A kernel without hooks.patch has what tkhooks has the hooks for.
 if [[ $flavour == stock* ]]; then
 	here_too=(tkhooks cgroup_isolation epoll_min_wait fatal_signals hostinfo irq_force_manage
 		nonpriv_netbind release_suffix shield_mounts tcp_tuning ttools)

@@ -19,7 +19,8 @@ exec /busybox switch_root /root /bin/sh "$@"
 
 def _with_what_it_needs(kernel, name):
     """Its file and those of its dependencies, which come first; none if it is in the kernel."""
-    module = next((kernel / "mods").rglob(f"{name}.ko*"), None)
+    # A file's name may have a dash where the module's has an underscore.
+    module = next((kernel / "mods").rglob(name.replace("_", "[-_]") + ".ko*"), None)
     if not module:
         return []
     depends = subprocess.run(["modinfo", "-F", "depends", module], check=True, capture_output=True, text=True).stdout
