@@ -58,20 +58,30 @@ export VM_TIMEOUT=${VM_TIMEOUT:-3000} VM_MEM=${VM_MEM:-2048}
 long="not long"
 [[ -z ${TK_LONG:-} ]] || long="long or not long"
 
+# What one engine's containers see; TK_CONTAINERS=1: all of them, and the rest.
+containers=(containers/test_engines.py containers/test_files.py
+	containers/test_programs.py containers/test_nested.py -k "not nspawn and not lxc")
+[[ -z ${TK_CONTAINERS:-} ]] || containers=(containers)
+
 # Of pclimit's tests those that take longest.
 limits=(pclimit/test_{async,hot,network,storm,stream}.py)
 
+others=(--ignore=pclimit --ignore=containers --ignore=bt_sched)
+
 # A kernel without hooks.patch has what tkhooks has the hooks for.
 if [[ $flavour == stock* ]]; then
-	here_too=(tkhooks cgroup_isolation epoll_min_wait fatal_signals hostinfo irq_force_manage
-		nonpriv_netbind release_suffix shield_mounts tcp_tuning ttools)
+	others+=(--ignore=max_map_count)
 	# What shortens the turns of the emulator's CPUs is a device that it keeps for itself.
 	stock=(--icount wait --cpus 2 --append iomem=relaxed)
 	[[ $flavour != *-debug ]] || stock=()
 	guest pclimit-limits "${stock[@]}" -- -m "$long" "${limits[@]}"
-	guest main -- -m "($long) and not storm" "${here_too[@]}"
+	guest main -- -m "($long) and not storm" "${others[@]}"
 	guest pclimit "${stock[@]}" -- -m "$long" pclimit "${limits[@]/#/--ignore=}"
-	guest storm --one-thread -- -m "($long) and storm" "${here_too[@]}"
+	guest storm --one-thread -- -m "($long) and storm" -k "not thousand" "${others[@]}"
+	guest containers --cpus 4 -- "${containers[@]}"
+	# More than an hour, without what it waits for.
+	[[ -z ${TK_LONG:-} ]] || VM_TIMEOUT=20000 guest thousand --icount jump --cpus 2 \
+		--append iomem=relaxed -- -m long tkhooks
 	wait
 	build/in-root python3 tests/summary.py "${results_of[@]}"
 	exit
@@ -88,7 +98,6 @@ deterministic=(--icount wait --cpus 2)
 [[ $flavour != debug ]] || deterministic=()
 
 # Those that take longest come first.
-others=(--ignore=pclimit --ignore=containers --ignore=bt_sched)
 guest pclimit-limits "${deterministic[@]}" -- -m "$long" "${limits[@]}"
 guest main -- -m "($long) and not storm" "${others[@]}"
 guest pclimit "${deterministic[@]}" -- -m "$long" pclimit "${limits[@]/#/--ignore=}"
@@ -100,10 +109,6 @@ guest storm --one-thread -- -m "($long) and storm" "${others[@]}"
 [[ $flavour != ext ]] ||
 	guest suspend --one-thread --append hpet=disable -- {bt_sched,features}/test_suspend.py
 
-# What one engine's containers see; TK_CONTAINERS=1: all of them, and the rest.
-containers=(containers/test_engines.py containers/test_files.py
-	containers/test_programs.py containers/test_nested.py -k "not nspawn and not lxc")
-[[ -z ${TK_CONTAINERS:-} ]] || containers=(containers)
 guest containers --cpus 4 -- "${containers[@]}"
 
 # Offline work is about who gets which CPU, so there are several, in time that

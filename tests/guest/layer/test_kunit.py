@@ -4,7 +4,7 @@
 import re
 
 import pytest
-from module import Selftest
+from module import KUNIT_FILTER, Selftest
 
 CASES = [
     # kthread
@@ -39,6 +39,8 @@ CASES = [
     "wakers_that_look_for_waiters_lose_no_wake_up",
     "a_thread_that_is_to_stop_waits_for_nothing",
 ]
+
+pytestmark = pytest.mark.skipif(not KUNIT_FILTER.exists(), reason="this kernel has no CONFIG_KUNIT")
 
 
 @pytest.fixture(scope="module")

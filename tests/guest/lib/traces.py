@@ -4,8 +4,13 @@
 import os
 import pathlib
 
-FEATURES = ("nonpriv_netbind", "shield_mounts", "release_suffix", "hostinfo", "fatal_signals",
-            "epoll_min_wait", "tcp_tuning", "max_map_count", "irq_force_manage")
+from module import path
+
+FEATURES = ["nonpriv_netbind", "shield_mounts", "release_suffix", "hostinfo", "fatal_signals",
+            "epoll_min_wait", "tcp_tuning", "irq_force_manage"]
+# Without hooks.patch there is no hook for it.
+if not path("tkhooks"):
+    FEATURES.append("max_map_count")
 
 # Where the features have files.
 FILES = {

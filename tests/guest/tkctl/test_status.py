@@ -6,9 +6,12 @@ import os
 import pathlib
 
 import pytest
+from module import path
 
 HOOKS = ("ptrace", "access", "process", "pagecache", "procview", "netbind", "mounts", "uname",
-         "epoll", "signal", "pidfile", "tcp", "sched")
+         "epoll", "signal", "pidfile", "irqs", "tcp")
+# Only hooks.patch has these.
+PATCHED = ("maps", "sched")
 
 
 def status(tkctl, **options):
@@ -25,9 +28,13 @@ def module(found, name):
 def test_hooks_of_this_kernel(tkctl, user):
     found = status(tkctl, user=user)
     assert found["kernel"] == os.uname().release
-    assert {found["hooks"][hook] for hook in HOOKS} == {"patch"}
-    assert found["unavailable"] == {}
-    assert all(not item["missing_hooks"] for item in found["modules"])
+    if path("tkhooks"):
+        assert found["hooks"] == dict.fromkeys(HOOKS, "ftrace")
+        assert found["unavailable"] == {hook: "tkhooks doesn't offer it, only hooks.patch" for hook in PATCHED}
+    else:
+        assert found["hooks"] == dict.fromkeys(HOOKS + PATCHED, "patch")
+        assert found["unavailable"] == {}
+    assert all(not item["missing_hooks"] for item in found["modules"] if item["state"] != "absent")
 
 
 def test_follows_loading_and_unloading(tkctl, ttools_module):
