@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Where somebody looks into another process: the kernel's own check, who gets its memory,
- * and who follows its file descriptors. Of reads and writes by /proc/PID/mem and
- * environ each call is asked about, not each page; of process_vm_readv(2) and its twin,
- * that they begin. perf's own check is inlined: the system call is asked about instead.
+ * and who follows its file descriptors. Reads and writes by /proc/PID/mem and environ, and
+ * process_vm_readv(2) and its twin, are asked about when they begin, and for each page. perf's
+ * own check is inlined: the system call is asked about instead.
  */
+#include <linux/compat.h>
 #include <linux/dcache.h>
 #include <linux/err.h>
 #include <linux/fs.h>
@@ -16,6 +17,8 @@
 #include <linux/sched/task.h>
 #include <linux/tkernel/access.h>
 #include <linux/tkernel/ptrace.h>
+#include <asm/syscall.h>
+#include <asm/unistd.h>
 
 #include "attach.h"
 #include "layout.h"
@@ -66,6 +69,49 @@ static bool answers_file(struct pt_regs *regs)
 		return false;
 	regs->ax = -EPERM;
 	return true;
+}
+
+/*
+ * (struct mm_struct *mm, unsigned long addr, void *buf, int len, …), for the next page: the
+ * caller's own memory may have kept it waiting. Nothing is transferred any more then.
+ */
+static void enter_remote(struct pt_regs *regs)
+{
+	if (tkernel_mm_access(NULL, (struct mm_struct *)regs->di, 0, TKERNEL_ACCESS_MM))
+		regs->cx = 0;
+}
+
+/* Nobody but the caller can change this number, and he is in the call. */
+static bool in_process_vm_call(void)
+{
+	int number = syscall_get_nr(current, current_pt_regs());
+
+#ifdef CONFIG_IA32_EMULATION
+	if (in_ia32_syscall())
+		return number == __NR_ia32_process_vm_readv ||
+		       number == __NR_ia32_process_vm_writev;
+#endif
+#ifdef CONFIG_X86_X32_ABI
+	number &= ~__X32_SYSCALL_BIT;
+	if (number == __NR_x32_process_vm_readv || number == __NR_x32_process_vm_writev)
+		return true;
+#endif
+	return number == __NR_process_vm_readv || number == __NR_process_vm_writev;
+}
+
+/*
+ * (struct mm_struct *mm, unsigned long start, unsigned long nr_pages, …): what it has taken
+ * hold of it copies without asking, however long the caller's memory keeps it waiting
+ * between pages. So it takes one at a time.
+ */
+static void enter_pin(struct pt_regs *regs)
+{
+	if (!in_process_vm_call())
+		return;
+	if (tkernel_mm_access(NULL, (struct mm_struct *)regs->di, 0, TKERNEL_ACCESS_MM))
+		regs->dx = 0;
+	else
+		regs->dx = min(regs->dx, 1);
 }
 
 /* (struct dentry *dentry, struct inode *inode, struct delayed_call *done) */
@@ -121,6 +167,13 @@ static bool answers_ia32_perf_syscall(struct pt_regs *regs)
 }
 #endif
 
+/* What else calls it shows command lines, which all may read. */
+static struct tkhooks_caller remote_callers[] = {
+	{ .function = "mem_rw", .signature = "8pp8p4" },
+	{ .function = "environ_read", .signature = "8pp8p" },
+	{}
+};
+
 struct tkhooks_site tkhooks_access_sites[] = {
 	[CHECK] = {
 		.function = "__ptrace_may_access",
@@ -146,6 +199,17 @@ struct tkhooks_site tkhooks_access_sites[] = {
 		.function = "proc_pid_get_link",
 		.signature = "pppp",
 		.answers = answers_link,
+	},
+	{
+		.function = "access_remote_vm",
+		.signature = "4p8p44",
+		.enter = enter_remote,
+		.callers = remote_callers,
+	},
+	{
+		.function = "pin_user_pages_remote",
+		.signature = "8p884pp",
+		.enter = enter_pin,
 	},
 	{
 		.function = "__x64_sys_perf_event_open",

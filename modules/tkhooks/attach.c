@@ -8,6 +8,7 @@
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 #include <linux/trace_recursion.h>
+#include <linux/unaligned.h>
 #include <asm/text-patching.h>
 
 #include "attach.h"
@@ -32,14 +33,32 @@ static __always_inline const struct tkhooks_site *site_at(struct ftrace_ops *ops
 	return site;
 }
 
+static __always_inline bool is_for(const struct tkhooks_site *site, unsigned long returns)
+{
+	const struct tkhooks_caller *caller = site->callers;
+	int i;
+
+	for (; caller && caller->function; caller++) {
+		for (i = 0; i < ARRAY_SIZE(caller->returns); i++) {
+			if (caller->returns[i] == returns)
+				return true;
+		}
+	}
+	return !site->callers;
+}
+
 static void notrace enter(unsigned long ip, unsigned long parent_ip,
 			  struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
-	int bit = ftrace_test_recursion_trylock(ip, parent_ip);
+	const struct tkhooks_site *site = site_at(ops, ip);
+	int bit;
 
+	if (!is_for(site, parent_ip))
+		return;
+	bit = ftrace_test_recursion_trylock(ip, parent_ip);
 	if (bit < 0)
 		return;
-	site_at(ops, ip)->enter(ftrace_get_regs(fregs));
+	site->enter(ftrace_get_regs(fregs));
 	ftrace_test_recursion_unlock(bit);
 }
 
@@ -234,6 +253,70 @@ int tkhooks_find_all(struct tkhooks_function *functions)
 	return 0;
 }
 
+/* How far it is from an address to the end of its function, 0 if nobody knows. */
+static unsigned long left_of(unsigned long address)
+{
+	static struct tkhooks_function functions[] = {
+		{ "kallsyms_lookup_size_offset", "48pp" },
+		{}
+	};
+	unsigned long size, offset;
+
+	if (tkhooks_find_all(functions) ||
+	    !(u32)tkhooks_call(functions[0].address, address, (unsigned long)&size,
+			       (unsigned long)&offset, 0, 0, 0))
+		return 0;
+	return size - offset;
+}
+
+/*
+ * Notes where a function that begins at @address calls the one at @callee, and returns how
+ * often. On machines that count calls they go to what stands before a function.
+ */
+static int find_calls(struct tkhooks_caller *caller, unsigned long address,
+		      unsigned long callee)
+{
+	const u8 *text = (const u8 *)address;
+	const u8 *end = text + left_of(address);
+	int found = 0;
+
+	for (; text + CALL_INSN_SIZE <= end; text++) {
+		unsigned long next = (unsigned long)text + CALL_INSN_SIZE;
+		unsigned long target;
+
+		if (*text != CALL_INSN_OPCODE)
+			continue;
+		target = next + get_unaligned((const s32 *)(text + 1));
+		if (callee - target > CONFIG_FUNCTION_PADDING_BYTES + ENDBR_INSN_SIZE)
+			continue;
+		if (found < ARRAY_SIZE(caller->returns))
+			caller->returns[found] = next;
+		found++;
+	}
+	return found;
+}
+
+static int find_callers(const struct tkhooks_site *site, unsigned long callee)
+{
+	struct tkhooks_caller *caller;
+
+	for (caller = site->callers; caller && caller->function; caller++) {
+		unsigned long address;
+		int calls, ret;
+
+		ret = tkhooks_find(caller->function, caller->signature, &address);
+		if (ret)
+			return ret;
+		calls = find_calls(caller, address, callee);
+		if (!calls || calls > ARRAY_SIZE(caller->returns)) {
+			pr_warn("%s() calls %s() at %d places\n", caller->function,
+				site->function, calls);
+			return -EOPNOTSUPP;
+		}
+	}
+	return 0;
+}
+
 /**
  * tkhooks_find_site - find a site's function, without attaching to it
  * @site: the site
@@ -254,6 +337,7 @@ int tkhooks_find_site(struct tkhooks_site *site)
 	} else {
 		ret = tkhooks_find(site->function, site->signature, &address);
 	}
+	ret = ret ?: find_callers(site, address);
 	if (ret)
 		return ret;
 	site->rest = address ? behind_ftrace(address) : 0;

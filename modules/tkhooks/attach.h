@@ -11,6 +11,18 @@
 #include <asm/asm.h>
 
 /**
+ * struct tkhooks_caller - a function of the kernel that calls another one
+ * @function: its name
+ * @signature: as struct tkhooks_site has it
+ * @returns: where its calls return to, as far as they have been found
+ */
+struct tkhooks_caller {
+	const char *function;
+	const char *signature;
+	unsigned long returns[4];
+};
+
+/**
  * struct tkhooks_site - where a hook is called from
  * @function: the kernel's function, by name
  * @signature: what it returns and takes, a character each: p for a pointer, its
@@ -19,6 +31,8 @@
  *	returns its address, 0 if there is none
  * @enter: called before each call of it with the registers, among them the
  *	arguments, which may be changed. Preemption is off: it must not sleep.
+ * @callers: with @enter, if it isn't NULL: those whose calls alone it is for; the last
+ *	has no function
  * @answers: the same, but if it returns true the function isn't run, and returns
  *	what @answers has put into the register of results
  * @before: the same in its context, where it may sleep, with up to six arguments; the
@@ -39,6 +53,7 @@ struct tkhooks_site {
 	const char *signature;
 	unsigned long (*find)(void);
 	void (*enter)(struct pt_regs *regs);
+	struct tkhooks_caller *callers;
 	bool (*answers)(struct pt_regs *regs);
 	void (*before)(const unsigned long *arguments);
 	void *around;

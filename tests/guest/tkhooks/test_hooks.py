@@ -45,7 +45,8 @@ FUNCTIONS = {
     "tcp_tuning": ["tcp_init_cwnd", "tcp_init_transfer", "tcp_init_congestion_control", "__tcp_ack_snd_check",
                    "inet_csk_destroy_sock", "tcp_enter_loss", "tcp_check_oom"],
     "ttools": ["ptrace_attach", "ptrace_traceme", "__x64_sys_ptrace", "__ia32_compat_sys_ptrace",
-               "__ptrace_may_access", "mm_access", "mem_rw", "environ_read", "proc_pid_get_link",
+               "__ptrace_may_access", "mm_access", "mem_rw", "environ_read", "access_remote_vm",
+               "pin_user_pages_remote", "proc_pid_get_link",
                "__x64_sys_perf_event_open", "__ia32_sys_perf_event_open",
                "cgroup_can_fork", "cgroup_cancel_fork", "release_task"],
 }
