@@ -314,7 +314,7 @@ def come_and_go(rounds, pause=0):
             errors.append(error)
 
     with contextlib.ExitStack() as stack:
-        # The bare system calls: modprobe(8) takes several times as long as what it asks for.
+        # The bare system calls: modprobe(8) adds a seventh.
         files = {name: stack.enter_context(open(path(name), "rb")) for name in ("tkhooks", *FUNCTIONS)}
         other = stack.enter_context(subprocess.Popen(["sleep", "infinity"]))
         threads = [threading.Thread(target=works, args=(other.pid,)) for _ in range(4)]
