@@ -132,6 +132,7 @@ def load_and_unload(kernel_log, rounds):
                     *words, stdout=subprocess.PIPE, text=True)
                 clients.append(process)
                 assert process.stdout.readline() == "ready\n"
+            Module(traces.FEATURES[0]).load_needed()
             in_use = slabs()
             for turn in range(rounds):
                 order = list(traces.FEATURES)
@@ -164,7 +165,7 @@ def load_and_unload(kernel_log, rounds):
             process.kill()
         for file in files.values():
             os.close(file)
-        for name in traces.FEATURES:
+        for name in [*traces.FEATURES, "tkhooks"]:
             Module(name).clean_up()
     print(f"loads: {loads}")
     assert all(count >= rounds / 2 for count in loads.values())
