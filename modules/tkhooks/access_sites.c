@@ -5,7 +5,6 @@
  * process_vm_readv(2) and its twin, are asked about when they begin, and for each page. perf's
  * own check is inlined: the system call is asked about instead.
  */
-#include <linux/compat.h>
 #include <linux/dcache.h>
 #include <linux/err.h>
 #include <linux/fs.h>
