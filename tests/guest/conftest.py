@@ -36,6 +36,13 @@ def pytest_sessionstart():
         pytest.exit("before the tests began the kernel had " + "; ".join(trouble), 3)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    """A guest that is cut off never gets to pytest's list of what failed: each by name at once."""
+    if report.failed:
+        print(f"\n{report.nodeid} failed ({report.when})", file=sys.__stdout__, flush=True)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item):
     """A test with its fixtures ends in time, or is interrupted."""
