@@ -262,6 +262,20 @@ def talks():
                 assert far.recv(10_000)
 
 
+def looks_into(other):
+    """All ways to the memory of another process that are asked about again for each page."""
+    stat = pathlib.Path(f"/proc/{other}/stat").read_text(encoding="utf-8")
+    start, end = map(int, stat.split()[-3:-1])
+    environ = pathlib.Path(f"/proc/{other}/environ").read_bytes()
+    assert len(environ) == end - start
+    with open(f"/proc/{other}/mem", "r+b", buffering=0) as memory:
+        assert os.pread(memory.fileno(), len(environ), start) == environ
+        assert os.pwrite(memory.fileno(), environ, start) == len(environ)
+    assert linux.process_vm_readv(other, start, len(environ)) == environ
+    assert linux.process_vm_writev(other, start, environ) == len(environ)
+    os.close(linux.perf_event_open(other))
+
+
 def come_and_go(rounds, pause=0):
     """All features, that often, under load, whose turns have pauses in seconds."""
     before = texts()
@@ -279,8 +293,8 @@ def come_and_go(rounds, pause=0):
                     # Ignored, but sent.
                     os.kill(os.getpid(), signal.SIGURG)
                 assert os.uname().release in pathlib.Path("/proc/version").read_text()
-                for file in ("environ", "fd/0", "mem"):
-                    os.close(os.open(f"/proc/{other}/{file}", os.O_RDONLY))
+                os.close(os.open(f"/proc/{other}/fd/0", os.O_RDONLY))
+                looks_into(other)
                 assert os.readlink(f"/proc/{other}/exe")
                 child = os.posix_spawn("/bin/true", ["true"], {})
                 assert os.waitpid(child, 0) == (child, 0)
