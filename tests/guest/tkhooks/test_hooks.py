@@ -335,7 +335,9 @@ def come_and_go(rounds, pause=0):
         for thread in threads:
             thread.start()
         try:
-            for _ in range(rounds):
+            for done in range(rounds):
+                # For who waits (-s), and for a failure's report.
+                print(f"{done} rounds of {rounds}", flush=True)
                 for file in files.values():
                     linux.finit_module(file.fileno())
                 assert hooked() == {function for functions in FUNCTIONS.values() for function in functions}
