@@ -21,6 +21,31 @@ UFFDIO_COPY = 0xC028AA03
 PAGE = 4096
 
 
+class Fault:
+    """The first touch of a page at `address` of the process that made the userfaultfd."""
+
+    def __init__(self, userfaultfd, address):
+        self._fd = userfaultfd
+        self._address = address
+        fcntl.ioctl(self._fd, UFFDIO_API, bytearray(struct.pack("QQQ", 0xAA, 0, 0)))
+        fcntl.ioctl(self._fd, UFFDIO_REGISTER, bytearray(struct.pack("QQQQ", address, PAGE, 1, 0)))
+
+    def wait(self):
+        """Until somebody has touched it, and stalls."""
+        assert select.select([self._fd], [], [], 20 * SCALE)[0], "nobody touched the memory"
+        os.read(self._fd, 32)
+
+    def resolve(self, content=b""):
+        """Lets it go on, with `content` at the page's beginning."""
+        page = ctypes.create_string_buffer(content, PAGE)
+        fcntl.ioctl(self._fd, UFFDIO_COPY, bytearray(
+            struct.pack("QQQQq", self._address, ctypes.addressof(page), PAGE, 0, 0)))
+
+    def close(self):
+        """Whoever touches it from now on isn't stalled."""
+        os.close(self._fd)
+
+
 class Stall:
     """`pages` pages, of which the first stalls whoever touches it."""
 
@@ -29,10 +54,7 @@ class Stall:
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         # All but the first are there.
         ctypes.memset(self.address + PAGE, 0, (pages - 1) * PAGE)
-        self._fd = linux.syscall(linux.SYS_USERFAULTFD, os.O_CLOEXEC | os.O_NONBLOCK)
-        fcntl.ioctl(self._fd, UFFDIO_API, bytearray(struct.pack("QQQ", 0xAA, 0, 0)))
-        fcntl.ioctl(self._fd, UFFDIO_REGISTER,
-                    bytearray(struct.pack("QQQQ", self.address, PAGE, 1, 0)))
+        self._fault = Fault(linux.syscall(linux.SYS_USERFAULTFD, os.O_CLOEXEC | os.O_NONBLOCK), self.address)
         self._thread = None
         self._result = None
 
@@ -47,17 +69,14 @@ class Stall:
 
         self._thread = threading.Thread(target=run, daemon=True)
         self._thread.start()
-        assert select.select([self._fd], [], [], 20 * SCALE)[0], "nobody touched the memory"
-        os.read(self._fd, 32)
+        self._fault.wait()
 
     def finish(self, content=b""):
         """Lets it go on, with `content` at the page's beginning; what the call returned."""
-        page = ctypes.create_string_buffer(content, PAGE)
-        fcntl.ioctl(self._fd, UFFDIO_COPY, bytearray(
-            struct.pack("QQQQq", self.address, ctypes.addressof(page), PAGE, 0, 0)))
+        self._fault.resolve(content)
         self._thread.join(20 * SCALE)
         assert not self._thread.is_alive(), "the call doesn't go on"
-        os.close(self._fd)
+        self._fault.close()
         return self._result
 
     def content(self):

@@ -7,8 +7,16 @@ import signal
 import struct
 
 import abi
+import linux
 import pytest
 import target as targets
+from stall import PAGE, Fault
+
+# Numbers of a 32-bit program's system calls.
+MMAP2 = 192
+PROCESS_VM_READV = 347
+PROCESS_VM_WRITEV = 348
+USERFAULTFD = 374
 
 
 @pytest.fixture
@@ -77,6 +85,33 @@ def test_memory_is_refused_to_32_bit_programs(protected, spawn, attacker32):
     for pid in (protected.pid, other.pid):
         assert attacker32.open_errno(f"/proc/{pid}/mem") == errno.EACCES
         assert attacker32.open_errno(f"/proc/{pid}/environ") == errno.EACCES
+
+
+@pytest.mark.parametrize("number", [PROCESS_VM_READV, PROCESS_VM_WRITEV], ids=["readv", "writev"])
+def test_stalled_transfer_of_a_32_bit_program_ends(ttools, spawn, attacker32, number):
+    """One that was let in before, as a 64-bit program's: its system calls have other numbers."""
+    target = spawn(bits=32)
+    theirs = (int(target.ask("large")) + PAGE - 1) & -PAGE
+    size = 16 * PAGE
+    # PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS
+    ours = int(attacker32.ask("syscall", MMAP2, 0, size, 3, 0x22, -1, 0)) & 0xFFFFFFFF
+    userfaultfd = attacker32.number("syscall", USERFAULTFD, os.O_CLOEXEC | os.O_NONBLOCK)
+    pidfd = linux.pidfd_open(attacker32.pid)
+    fault = Fault(linux.pidfd_getfd(pidfd, userfaultfd), ours)
+    os.close(pidfd)
+    pieces = attacker32.alloc(16)
+    attacker32.poke(pieces, struct.pack("IIII", ours, size, theirs, size))
+
+    attacker32.tell("syscall", number, target.pid, pieces, 1, pieces + 8, 1, 0)
+    fault.wait()
+    target.protect()
+    later = 8 * PAGE
+    target.poke(theirs + later, b"after PROTECT")
+    fault.resolve()
+    attacker32.answer()
+    fault.close()
+    assert attacker32.peek(ours + later, 13) == bytes(13)
+    assert target.peek(theirs + later, 13) == b"after PROTECT"
 
 
 def test_32_bit_process_protects_itself(ttools, spawn, attacker):
