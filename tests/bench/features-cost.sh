@@ -1,15 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# features-cost.sh [all]: runs in the guest, in deterministic time: what calls take that
-# the small features have hooks in: without them, with all of them loaded and set to do
-# something, on the host and in a container. With all, the other features' as well.
-# Prints lines of WHO NAME NANOSECONDS.
+# features-cost.sh [all [without]]: runs in the guest, in deterministic time: what calls
+# take that the small features have hooks in: without them, with all of them loaded and
+# set to do something, on the host and in a container. With all, the other features' as
+# well; then the same processes without loading any, what a kernel takes that has run
+# that long. Prints lines of WHO NAME NANOSECONDS.
 
 set -euo pipefail
 
 share=/usr/share/tkernel-rs
 which=${1:-}
+without=${2:-}
 wanted=(nonpriv_netbind shield_mounts release_suffix hostinfo fatal_signals epoll_min_wait)
 [[ $which != all ]] || wanted+=(ttools pclimit cgroup_isolation tcp_tuning)
 features=()
@@ -29,6 +31,15 @@ cost() {
 	done
 }
 
+set_them() {
+	echo 80 >/proc/tkernel/nonpriv_netbind
+	[[ ! -e /proc/tkernel/shield_mounts ]] || echo "set nothing /nowhere" >/proc/tkernel/shield_mounts
+	echo 1 >/proc/tkernel/release_suffix
+	sysctl -qe kernel.watch_host_pid=1 kernel.print-fatal-signals-src-dst=1 kernel.min_epoll_wait_time=5
+	# A limit that isn't reached, and what some connections are different by.
+	sysctl -qe vm.pagecache_limit_ratio=90 net.ipv4.tcp_init_cwnd=20
+}
+
 in_container() { unshare --pid --fork --mount-proc "$@"; }
 
 # The clock is the verified TSC only from about a second after boot.
@@ -44,16 +55,11 @@ for ((i = 0; i < 1000; i++)); do (:); done
 cost host env
 cost container in_container
 ((${#features[@]})) || exit 0
-modprobe -a "${features[@]}"
+[[ $without ]] || modprobe -a "${features[@]}"
 cost host-loaded env
 cost container-loaded in_container
-echo 80 >/proc/tkernel/nonpriv_netbind
-[[ ! -e /proc/tkernel/shield_mounts ]] || echo "set nothing /nowhere" >/proc/tkernel/shield_mounts
-echo 1 >/proc/tkernel/release_suffix
-sysctl -qe kernel.watch_host_pid=1 kernel.print-fatal-signals-src-dst=1 kernel.min_epoll_wait_time=5
-# A limit that isn't reached, and what some connections are different by.
-sysctl -qe vm.pagecache_limit_ratio=90 net.ipv4.tcp_init_cwnd=20
+[[ $without ]] || set_them
 cost host-set env
 cost container-set in_container
-modprobe -ra "${features[@]}"
+[[ $without ]] || modprobe -ra "${features[@]}"
 cost host-again env
