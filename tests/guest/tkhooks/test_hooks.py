@@ -278,6 +278,9 @@ def looks_into(other):
 
 def come_and_go(kernel_log, rounds, pause=0):
     """All features, that often, under load, whose turns have pauses in seconds."""
+    # What another test loaded with a feature stays when that goes.
+    if loaded("tkhooks"):
+        assert Module("tkhooks").remove() == 0
     before = texts()
     stop = threading.Event()
     errors = []
