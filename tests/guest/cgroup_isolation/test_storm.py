@@ -32,7 +32,7 @@ def readers(containers):
 
 
 @pytest.mark.storm
-@pytest.mark.limit(240)
+@pytest.mark.limit(600)
 def test_loading_and_unloading_under_readers(isolation_module):
     """Readers see the one or the other, and go on."""
     with contextlib.ExitStack() as stack:
