@@ -9,6 +9,8 @@ from features import read
 
 # After the modules were unloaded against the most that it took without them, of any call.
 NOTHING = 20
+# But for this file: the numbers in it get longer while the machine runs, and more with modules.
+GROWS = "stat"
 PROVIDERS = {"vm": "hooks.patch", "stock": "tkhooks"}
 
 
@@ -38,7 +40,7 @@ def main():
             for column in ("loaded", "set", "again"):
                 then = costs.get((f"{kernel}-host-{column}", name))
                 cell.append("-" if then is None else f"{then - base:+.0f}")
-                if column == "again" and then is not None and then - most[kernel, name] > NOTHING:
+                if column == "again" and then is not None and name != GROWS and then - most[kernel, name] > NOTHING:
                     missed.append(f"{name}, {provider}, after unloading: {then:.0f}, without at most {most[kernel, name]:.0f}")
             cells.append(", ".join(cell))
         print(f"| {name} | {' | '.join(cells)} |")
