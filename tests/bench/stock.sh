@@ -15,11 +15,17 @@ out=$here/../../out/bench
 export VM_ICOUNT=1 VM_CPUS=1 VM_MEM=2048 VM_TIMEOUT=3600
 
 mkdir -p "$out"
-for kernel in vm stock; do
+# measure KERNEL: side by side with the other one's.
+measure() {
+	local kernel=$1
 	"$here/../vm/run.sh" "$kernel" "$here/features-cost.sh" -- all | sed "s/^/$kernel-/"
 	"$here/../vm/run.sh" "$kernel" "$here/features-cost.sh" -- all without |
 		sed "s/^/$kernel-without-/"
 	"$here/../vm/run.sh" "$kernel" "$here/ptrace-cost.sh" |
 		sed -n "s/^none /$kernel-host ptrace /p; s/^ttools /$kernel-host-loaded ptrace /p"
-done >"$out/stock.txt"
+}
+measure vm >"$out/stock-vm.txt" &
+measure stock >"$out/stock-stock.txt"
+wait $!
+cat "$out"/stock-{vm,stock}.txt >"$out/stock.txt"
 "$here/../../build/in-root" python3 "$here/stock.py" "$out/stock.txt"
