@@ -4,8 +4,8 @@
 # features-cost.sh [all [without]]: runs in the guest, in deterministic time: what calls
 # take that the small features have hooks in: without them, with all of them loaded and
 # set to do something, on the host and in a container. With all, the other features' as
-# well; then the same processes without loading any, what a kernel takes that has run
-# that long. Prints lines of WHO NAME NANOSECONDS.
+# well. Without: the same processes, but nothing is loaded or set, for what a kernel takes
+# that has run that long. Prints lines of WHO NAME NANOSECONDS.
 
 set -euo pipefail
 
