@@ -4,8 +4,8 @@
 # What a hook costs by hooks.patch and by tkhooks, in instructions: each kernel with the
 # features loaded, and set to do something, against itself without any module, and after
 # they were unloaded. Deterministic: it gives the same on a busy machine. Exits with an
-# error if something is left of the cost then, more than calls take in a guest that has
-# run the same processes without any module. Leaves what it measured in
+# error if something is left of the cost then: if a call takes more than in the same
+# process of a guest that has never loaded a module. Leaves what it measured in
 # out/bench/stock.txt.
 
 set -euo pipefail
