@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * features-cost [all]: prints what calls take that the small features have hooks in, or
- * those of the others, too: a name and the nanoseconds, which are instructions in
- * deterministic time, of one.
+ * features-cost [all [SOCKETS]]: prints what calls take that the small features have
+ * hooks in, or those of the others, too: a name and the nanoseconds, which are
+ * instructions in deterministic time, of one. So many more sockets are open while
+ * connections are made.
  *
  * The lower quartile of many batches: a timer tick that falls into a batch makes that
  * one longer, and doesn't count as long as some have none: a batch takes about a
@@ -32,7 +33,7 @@
 #define BATCHES 41
 
 static char buffer[1 << 16];
-static int epoll, ready, server, client, listener, file;
+static int epoll, ready, server, client, listener, file, sockets;
 static struct sockaddr_in listens = { .sin_family = AF_INET };
 
 static void die(const char *what)
@@ -258,12 +259,22 @@ static void stat_mount(void)
 		die("statmount");
 }
 
-/* The client is an orphan for a moment, and the server's reset ends it. */
+/*
+ * The client is an orphan for a moment, and the server's reset ends it.
+ *
+ * One of its two dentries may be what finds the CPU's sheaf of free ones empty, and
+ * full when it's freed, and so each time, with 90 instructions more. Whether one does
+ * depends on how many dentries there are: with some more sockets none does.
+ */
 static void connect_and_close(void)
 {
 	struct linger reset = { 1, 0 };
-	int near = socket(AF_INET, SOCK_STREAM, 0), far;
+	int near, far;
 
+	for (; sockets; sockets--)
+		if (socket(AF_INET, SOCK_STREAM, 0) < 0)
+			die("socket");
+	near = socket(AF_INET, SOCK_STREAM, 0);
 	if (connect(near, (struct sockaddr *)&listens, sizeof(listens)))
 		die("connect");
 	far = accept(listener, NULL, NULL);
@@ -367,6 +378,8 @@ static void measure(const struct work *works, size_t count)
 
 int main(int argc, char **argv)
 {
+	if (argc > 2)
+		sockets = atoi(argv[2]);
 	setup();
 	measure(works, sizeof(works) / sizeof(*works));
 	if (argc > 1 && !strcmp(argv[1], "all"))

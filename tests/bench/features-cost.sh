@@ -23,11 +23,12 @@ done
 # Several processes, because one may need more than another for all that it does; in
 # different parts of a second, which is in what the kernel adds to get the time.
 cost() {
-	local who=$1 pause
+	local who=$1 pauses=(0 0.15 0.3 0.45 0.6) i
 	shift
-	for pause in 0 0.15 0.3 0.45 0.6; do
-		sleep "$pause"
-		"$@" "$share/bench/features-cost" ${which:+"$which"} | sed "s/^/$who /"
+	for i in "${!pauses[@]}"; do
+		sleep "${pauses[i]}"
+		"$@" "$share/bench/features-cost" ${which:+"$which" $((3 * i))} |
+			sed "s/^/$who /"
 	done
 }
 
@@ -51,6 +52,9 @@ ip link set lo up
 
 # Numbers of processes of the same length from here on: some of the files have them.
 for ((i = 0; i < 1000; i++)); do (:); done
+
+# What the kernel learns of connections to an address it looks at for each later one.
+"$share/bench/features-cost" all >/dev/null
 
 cost host env
 cost container in_container
