@@ -7,6 +7,7 @@ import limit
 import pagecache
 import pytest
 from disks import filesystem
+from module import modprobe
 
 
 @pytest.fixture
@@ -29,6 +30,8 @@ def little_cache():
 def place(request):
     """A new file system, mounted: ext4, or what the test's parameter says."""
     kind = getattr(request, "param", "ext4")
+    # Debian's kernel has xfs as a module, which mount(8) would load too late for this.
+    modprobe(kind)
     if f"\t{kind}\n" not in pathlib.Path("/proc/filesystems").read_text():
         pytest.skip(f"this kernel has no {kind}")
     with filesystem(kind) as path:
