@@ -21,7 +21,8 @@ for feature in "${wanted[@]}"; do
 done
 
 # Several processes, because one may need more than another for all that it does; in
-# different parts of a second, which is in what the kernel adds to get the time.
+# different parts of a second, which is in what the kernel adds to get the time, and with
+# different numbers of sockets.
 cost() {
 	local who=$1 pauses=(0 0.15 0.3 0.45 0.6) i
 	shift
