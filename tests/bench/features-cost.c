@@ -6,11 +6,11 @@
  * connections are made.
  *
  * The lower quartile of many batches: a timer tick that falls into a batch makes that
- * one longer, and doesn't count as long as some have none: a batch takes about a
- * millisecond, a quarter of the time between ticks. Not the median: a batch of
- * connections takes random numbers that the kernel makes in blocks, by 3,300
- * instructions each, one to three of them, and with the ticks the median is now in the
- * middle of these batches, now at their upper end.
+ * one longer, and doesn't count as long as enough have none: a batch takes about a
+ * millisecond, a quarter of the time between ticks. Not the median: connections take
+ * random numbers that the kernel makes in blocks, in some batches one more than in
+ * others, and with the ticks the median is now in the middle of these batches, now at
+ * their upper end.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

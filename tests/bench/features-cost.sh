@@ -55,7 +55,7 @@ ip link set lo up
 for ((i = 0; i < 1000; i++)); do (:); done
 
 # What the kernel learns of connections to an address it looks at for each later one.
-"$share/bench/features-cost" all >/dev/null
+"$share/bench/features-cost" ${which:+"$which"} >/dev/null
 
 cost host env
 cost container in_container

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """features.py FILE: prints what features.sh measured, and fails if a target was missed."""
 
+import collections
 import pathlib
 import sys
 
@@ -20,15 +21,12 @@ COLUMNS = ("vanilla-host", "vm-host", "vm-host-loaded", "vm-host-set", "vm-host-
 
 
 def read(path):
-    """What was measured, by who and name, and the names in their order."""
-    costs, names = {}, []
+    """What each process measured, by who and name; and the names in their order."""
+    costs = collections.defaultdict(list)
     for line in pathlib.Path(path).read_text().splitlines():
         who, name, number = line.split()
-        # Of several processes the one that took least.
-        costs[who, name] = min(costs.get((who, name), float("inf")), float(number))
-        if name not in names:
-            names.append(name)
-    return costs, names
+        costs[who, name].append(float(number))
+    return costs, list(dict.fromkeys(name for _, name in costs))
 
 
 def main():
@@ -38,7 +36,8 @@ def main():
     print(f"{'':18}" + "".join(f"{column.replace('vanilla', 'un').replace('vm-', ''):>18}"
                                for column in COLUMNS))
     for name in names:
-        row = [costs[column, name] for column in COLUMNS]
+        # Of several processes the one that took least.
+        row = [min(costs[column, name]) for column in COLUMNS]
         print(f"{name:18}" + "".join(f"{number:18.1f}" for number in row))
         for what, base, then in (("patched, host", row[0], row[1]), ("patched, container", row[5], row[6]),
                                  ("after unloading", row[1], row[4])):
